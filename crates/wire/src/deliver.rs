@@ -1,0 +1,94 @@
+//! The delivery request and its answer, as they stand in the bodies of `POST /v1/deliver`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base64_bytes;
+
+/// Where the operator takes delivery requests.
+pub const DELIVER_PATH: &str = "/v1/deliver";
+
+/// The longest request body, in bytes.
+pub const REQUEST_LIMIT: usize = 64 * 1024;
+
+/// The longest body of an answer, in bytes: a sealed 2 MiB in base64, and room for the certificates.
+pub const RESPONSE_LIMIT: usize = 4 * 1024 * 1024;
+
+/// What a sidecar asks for. The pod's token goes with it, in the `Authorization` header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliverRequest {
+    /// The ephemeral sealing key that the answer is sealed to, in its binary form (algorithm byte first).
+    #[serde(with = "base64_bytes")]
+    pub public_key: Vec<u8>,
+    /// Names of the VaultSecrets, all in the pod's namespace, in the order in which they apply.
+    pub vault_secrets: Vec<String>,
+    /// The revisions that the pod holds already, by VaultSecret.
+    #[serde(default)]
+    pub known: BTreeMap<String, u64>,
+}
+
+/// The answer with status 200. When all `known` revisions are current the status is 204 and there is no body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliverResponse {
+    /// A [`Delivery`](crate::Delivery) as JSON, sealed to the request's key in the context of the pod's UID.
+    #[serde(with = "base64_bytes")]
+    pub sealed: Vec<u8>,
+    /// The certificates (PEM) to trust from now on, so that a pod outlives the rotation of the internal CA.
+    pub ca_bundle: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_has_the_documented_shape() {
+        let request = DeliverRequest {
+            public_key: vec![1, 0xff, 0xfe],
+            vault_secrets: vec!["web".to_owned(), "db".to_owned()],
+            known: BTreeMap::from([("web".to_owned(), 7)]),
+        };
+        let json = serde_json::to_string(&request).unwrap();
+        assert_eq!(
+            json,
+            r#"{"publicKey":"Af/+","vaultSecrets":["web","db"],"known":{"web":7}}"#
+        );
+        assert_eq!(serde_json::from_str::<DeliverRequest>(&json).unwrap(), request);
+    }
+
+    #[test]
+    fn a_request_that_knows_nothing_may_leave_that_out() {
+        let json = r#"{"publicKey":"","vaultSecrets":[]}"#;
+        assert!(
+            serde_json::from_str::<DeliverRequest>(json)
+                .unwrap()
+                .known
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn an_answer_has_the_documented_shape() {
+        let json = r#"{"sealed":"AAE=","caBundle":"PEM"}"#;
+        let answer: DeliverResponse = serde_json::from_str(json).unwrap();
+        assert_eq!(
+            (answer.sealed.as_slice(), answer.ca_bundle.as_str()),
+            (&[0, 1][..], "PEM")
+        );
+        assert_eq!(serde_json::to_string(&answer).unwrap(), json);
+    }
+
+    #[test]
+    fn what_is_no_base64_is_refused() {
+        for sealed in ["AAE", "A-_=", "AA E=", "AAE=\\n", "é"] {
+            let json = format!(r#"{{"sealed":"{sealed}","caBundle":""}}"#);
+            assert!(
+                serde_json::from_str::<DeliverResponse>(&json).is_err(),
+                "{sealed}"
+            );
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What the webhook writes into a pod and the sidecar finds there: variables, volumes, paths.
+
+/// Variable of the sidecar: the delivery API's URL, `https://…`.
+pub const OPERATOR: &str = "SPLITVAULT_OPERATOR";
+/// Variable of the sidecar: the certificates (PEM) that the operator's must chain to.
+pub const CA: &str = "SPLITVAULT_CA";
+/// Variable of the sidecar: names of the VaultSecrets, separated by commas.
+pub const VAULT_SECRETS: &str = "SPLITVAULT_VAULTSECRETS";
+/// Variable of the sidecar: the pod's UID, from the downward API.
+pub const POD_UID: &str = "SPLITVAULT_POD_UID";
+/// Variable of the sidecar: the pod's name, from the downward API.
+pub const POD_NAME: &str = "SPLITVAULT_POD_NAME";
+/// Variable of the sidecar: the pod's namespace, from the downward API.
+pub const POD_NAMESPACE: &str = "SPLITVAULT_POD_NAMESPACE";
+/// Variable of the sidecar: [`MODE_ENV`] or [`MODE_FILE`], or both with a comma between.
+pub const MODE: &str = "SPLITVAULT_MODE";
+/// Value of [`MODE`]: write [`ENV_BIN`], which `exec` reads.
+pub const MODE_ENV: &str = "env";
+/// Value of [`MODE`]: write [`ENV_FILE`], and keep it fresh.
+pub const MODE_FILE: &str = "file";
+/// Variable of the sidecar: seconds between two questions whether there is a newer revision; 0 writes once and exits.
+pub const REFRESH: &str = "SPLITVAULT_REFRESH";
+/// Variable of the sidecar: the mode of the written files, octal, such as `0400`.
+pub const FILE_MODE: &str = "SPLITVAULT_FILE_MODE";
+/// Variable of the sidecar: `1` has it write [`KUBELET_ENV`] too.
+pub const KUBELET: &str = "SPLITVAULT_KUBELET";
+/// Variable of the application container, from the gate file: which revisions it started with, as `name:revision,…`.
+pub const REVISION: &str = "SPLITVAULT_REVISION";
+/// Variable of a container started by `exec`: names, separated by commas, that the pod spec sets itself and that win.
+pub const KEEP: &str = "SPLITVAULT_KEEP";
+
+/// Volume for the files that the sidecar writes: an `emptyDir` of medium `Memory`.
+pub const ENV_VOLUME: &str = "splitvault-env";
+/// Where [`ENV_VOLUME`] is mounted.
+pub const ENV_DIRECTORY: &str = "/run/splitvault";
+/// Volume for the sidecar's binary, which starts the application in `exec` mode: an `emptyDir` of medium `Memory`.
+pub const BIN_VOLUME: &str = "splitvault-bin";
+/// Where [`BIN_VOLUME`] is mounted.
+pub const BIN_DIRECTORY: &str = "/splitvault";
+/// Volume for the sidecar's projected ServiceAccount token.
+pub const TOKEN_VOLUME: &str = "splitvault-token";
+/// Where [`TOKEN_VOLUME`] is mounted.
+pub const TOKEN_DIRECTORY: &str = "/var/run/secrets/splitvault";
+/// The token's file in [`TOKEN_DIRECTORY`].
+pub const TOKEN_FILE: &str = "token";
+/// The token's audience.
+pub const TOKEN_AUDIENCE: &str = "splitvault";
+/// How long a token is valid, in seconds: the least that Kubernetes grants.
+pub const TOKEN_SECONDS: i64 = 600;
+
+/// File for applications, in the general dialect of `.env`.
+pub const ENV_FILE: &str = ".env";
+/// File for `exec`: `NAME=VALUE`, each ended by NUL.
+pub const ENV_BIN: &str = "env.bin";
+/// File for kubelet's `fileKeyRef` (KEP-3721): `NAME='value'` lines.
+pub const KUBELET_ENV: &str = "kubelet.env";
+/// File with [`REVISION`] for kubelet's `fileKeyRef`, written last: when it is there, all others are.
+pub const GATE_ENV: &str = "gate.env";
+
+/// The sidecar's binary in its image.
+pub const BINARY: &str = "/splitvault-sidecar";
