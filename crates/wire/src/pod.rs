@@ -29,6 +29,11 @@ pub const REVISION: &str = "SPLITVAULT_REVISION";
 /// Variable of a container started by `exec`: names, separated by commas, that the pod spec sets itself and that win.
 pub const KEEP: &str = "SPLITVAULT_KEEP";
 
+/// Variable of the sidecar: where it writes instead of [`ENV_DIRECTORY`]. For tests.
+pub const DIRECTORY: &str = "SPLITVAULT_DIRECTORY";
+/// Variable of the sidecar: where its token is instead of in [`TOKEN_DIRECTORY`]. For tests.
+pub const TOKEN: &str = "SPLITVAULT_TOKEN";
+
 /// Volume for the files that the sidecar writes: an `emptyDir` of medium `Memory`.
 pub const ENV_VOLUME: &str = "splitvault-env";
 /// Where [`ENV_VOLUME`] is mounted.
@@ -57,5 +62,10 @@ pub const KUBELET_ENV: &str = "kubelet.env";
 /// File with [`REVISION`] for kubelet's `fileKeyRef`, written last: when it is there, all others are.
 pub const GATE_ENV: &str = "gate.env";
 
+/// File with the certificates (PEM) that the operator sent last. The sidecar keeps it for its own restarts.
+pub const CA_FILE: &str = "ca.crt";
+
 /// The sidecar's binary in its image.
 pub const BINARY: &str = "/splitvault-sidecar";
+/// The sidecar's binary in [`BIN_DIRECTORY`]: the sidecar copies itself there, before all else, when that is mounted.
+pub const COPIED_BINARY: &str = "/splitvault/splitvault-sidecar";
