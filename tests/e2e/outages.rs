@@ -1,0 +1,13 @@
+//! What happens when something breaks, on a real cluster. These suites stop, kill and damage the
+//! installation, so they run one after another.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+#[path = "outages/crash.rs"]
+mod crash;
+#[path = "outages/down.rs"]
+mod down;
+#[path = "outages/installation.rs"]
+mod installation;
+#[path = "outages/tamper.rs"]
+mod tamper;

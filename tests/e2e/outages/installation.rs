@@ -1,0 +1,123 @@
+//! The two programs of the installation, started, stopped and killed.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use splitvault_tests::{SYSTEM, eventually, evidence, kubectl};
+
+/// One of the two.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    Operator,
+    Store,
+}
+
+impl Part {
+    fn workload(self) -> &'static str {
+        match self {
+            Self::Operator => "deployment/splitvault-operator",
+            Self::Store => "statefulset/splitvault-store",
+        }
+    }
+
+    fn selector(self) -> &'static str {
+        match self {
+            Self::Operator => "--selector=app.kubernetes.io/component=operator",
+            Self::Store => "--selector=app.kubernetes.io/component=store",
+        }
+    }
+
+    /// The directory that its database lies in.
+    pub(crate) fn volume(self) -> PathBuf {
+        let claim = match self {
+            Self::Operator => "splitvault-operator",
+            Self::Store => "data-splitvault-store-0",
+        };
+        evidence::volume(claim).unwrap()
+    }
+
+    /// Stops it, and waits until its process is gone.
+    pub(crate) fn stop(self) {
+        kubectl(&["--namespace", SYSTEM, "scale", self.workload(), "--replicas=0"]).unwrap();
+        eventually("it has stopped", || {
+            ensure!(self.pods()?.is_empty(), "still there");
+            Ok(())
+        });
+    }
+
+    /// Starts it, and waits until it says that it is ready.
+    pub(crate) fn start(self) {
+        kubectl(&["--namespace", SYSTEM, "scale", self.workload(), "--replicas=1"]).unwrap();
+        self.rolled_out();
+    }
+
+    fn rolled_out(self) {
+        kubectl(&[
+            "--namespace",
+            SYSTEM,
+            "rollout",
+            "status",
+            self.workload(),
+            "--timeout=120s",
+        ])
+        .unwrap();
+    }
+
+    /// Starts it so that it kills itself at this step, the first time it comes by after each start.
+    pub(crate) fn arm(self, step: &str) {
+        let setting = format!("FAILPOINTS={step}=1*return(kill)");
+        kubectl(&["--namespace", SYSTEM, "set", "env", self.workload(), &setting]).unwrap();
+        self.rolled_out();
+    }
+
+    /// Starts it as usual again.
+    pub(crate) fn disarm(self) {
+        kubectl(&[
+            "--namespace",
+            SYSTEM,
+            "set",
+            "env",
+            self.workload(),
+            "FAILPOINTS-",
+        ])
+        .unwrap();
+        // A pod that waits between two restarts would hold the roll-out up.
+        drop(kubectl(&[
+            "--namespace",
+            SYSTEM,
+            "delete",
+            "pod",
+            self.selector(),
+            "--wait=true",
+        ]));
+        self.rolled_out();
+    }
+
+    /// Waits until its process has been ended by SIGKILL.
+    pub(crate) fn killed(self, step: &str) {
+        eventually(&format!("{self:?} was killed at {step}"), || {
+            let pods = self.pods()?;
+            let status = &pods.first().context("no pod")?["status"]["containerStatuses"][0];
+            let ends = [
+                &status["lastState"]["terminated"]["exitCode"],
+                &status["state"]["terminated"]["exitCode"],
+            ];
+            ensure!(ends.iter().any(|code| **code == 137), "{status}");
+            Ok(())
+        });
+    }
+
+    fn pods(self) -> Result<Vec<Value>> {
+        let text = kubectl(&[
+            "--namespace",
+            SYSTEM,
+            "get",
+            "pods",
+            self.selector(),
+            "--output=json",
+        ])?;
+        let list: Value = serde_json::from_str(&text)?;
+        list["items"].as_array().cloned().context("no list")
+    }
+}

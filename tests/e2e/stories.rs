@@ -1,0 +1,22 @@
+//! What users do, on a real cluster. These suites leave the installation alone, so they run side by side.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+#[path = "stories/bad_input.rs"]
+mod bad_input;
+#[path = "stories/delivery.rs"]
+mod delivery;
+#[path = "stories/no_plaintext.rs"]
+mod no_plaintext;
+#[path = "stories/restraint.rs"]
+mod restraint;
+#[path = "stories/scale.rs"]
+mod scale;
+#[path = "stories/sources.rs"]
+mod sources;
+#[path = "stories/store.rs"]
+mod store;
+#[path = "stories/tour.rs"]
+mod tour;
+#[path = "stories/waiting.rs"]
+mod waiting;

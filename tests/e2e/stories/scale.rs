@@ -1,0 +1,44 @@
+//! A thousand objects at once.
+
+use anyhow::ensure;
+use serde_json::Value;
+use splitvault_tests::{Namespace, SYSTEM, eventually, kubectl};
+
+const OBJECTS: usize = 1000;
+
+#[test]
+fn a_thousand_objects_become_ready_without_throttling() {
+    let namespace = Namespace::make("thousand-objects").unwrap();
+    let manifests: Vec<Value> = {
+        let spec = serde_json::json!({"generate": [{"name": "KEY", "length": 32}]});
+        (0..OBJECTS)
+            .map(|i| {
+                serde_json::json!({"apiVersion": "splitvault.dev/v1alpha1", "kind": "VaultSecret",
+                    "metadata": {"name": format!("secret-{i}")}, "spec": spec})
+            })
+            .collect()
+    };
+    let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": manifests});
+    namespace.apply(&list.to_string()).unwrap();
+    eventually("all are Ready", || {
+        let path = "--output=jsonpath={range .items[*]}{.status.conditions[?(@.type==\"Ready\")].status}{\"\\n\"}{end}";
+        let text = namespace.kubectl(&["get", "vaultsecrets", path])?;
+        let ready = text.lines().filter(|line| *line == "True").count();
+        ensure!(ready == OBJECTS, "{ready} of {OBJECTS}");
+        Ok(())
+    });
+    let logs = kubectl(&[
+        "--namespace",
+        SYSTEM,
+        "logs",
+        "deployment/splitvault-operator",
+        "--tail=20000",
+    ])
+    .unwrap();
+    for word in ["throttl", "Too Many Requests", "429"] {
+        let hit = logs
+            .lines()
+            .find(|line| line.contains(word) && !line.contains("\"uid\""));
+        assert_eq!(hit, None, "the API server had to hold the operator back");
+    }
+}
