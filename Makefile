@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 # setup may have put a Go or Rust toolchain here on a machine that had none
 export PATH := $(HOME)/.cargo/bin:$(CACHE)/go/bin:/usr/local/go/bin:$(PATH)
 
-.PHONY: help setup fmt lint unit e2e test demo bench cluster-up cluster-down cluster-status install generate
+.PHONY: help setup fmt lint unit chart e2e test demo bench cluster-up cluster-down cluster-status install generate
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,17 +17,21 @@ setup: ## Install what is missing: Debian packages, Go, Rust (root, network)
 fmt: ## Format the Rust code
 	cargo fmt --all
 
-lint: setup ## rustfmt, clippy, dependency arrows, generated files, shell scripts
+lint: setup ## rustfmt, clippy, shellcheck
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+	shellcheck --external-sources --source-path=SCRIPTDIR $$(grep -rlE '^#!/usr/bin/env bash' tests .ci)
 
 unit: setup ## Unit, property, vector and server tests; no cluster
 	cargo test --workspace --locked
 
+chart: cluster-up ## The chart and the CRDs against Helm's linter and the API server's schemas
+	tests/chart/run
+
 e2e: cluster-up ## End-to-end suites on the local cluster (or on KUBECONFIG)
 	tests/e2e/run
 
-test: lint unit e2e ## Everything that CI runs
+test: lint unit chart e2e ## Everything that CI runs
 
 demo: cluster-up ## Main job: cluster, install, seal, inject, show what each part holds
 	tests/demo
@@ -49,3 +53,4 @@ install: cluster-up ## Put images and chart of this working tree into the cluste
 
 generate: ## Write the generated files: CRDs, their copy in the chart
 	cargo run -q -p splitvault-api --example crd > crds/splitvault.dev_vaultsecrets.yaml
+	cp crds/splitvault.dev_vaultsecrets.yaml charts/splitvault/files/
