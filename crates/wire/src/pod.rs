@@ -24,6 +24,8 @@ pub const REFRESH: &str = "SPLITVAULT_REFRESH";
 pub const FILE_MODE: &str = "SPLITVAULT_FILE_MODE";
 /// Variable of the sidecar: `1` has it write [`KUBELET_ENV`] too.
 pub const KUBELET: &str = "SPLITVAULT_KUBELET";
+/// Variable of the sidecar: `info`, or `debug` for a line on every try that fails.
+pub const LOG: &str = "SPLITVAULT_LOG";
 /// Variable of the application container, from the gate file: which revisions it started with, as `name:revision,…`.
 pub const REVISION: &str = "SPLITVAULT_REVISION";
 /// Variable of a container started by `exec`: names, separated by commas, that the pod spec sets itself and that win.
