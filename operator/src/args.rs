@@ -1,1 +1,212 @@
-//! Placeholder.
+//! The command line; each option is an environment variable as well.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// Splits VaultSecrets into two stores, injects sidecars, and delivers to them.
+#[derive(Debug, Parser)]
+#[command(name = "splitvault-operator", version)]
+pub struct Args {
+    /// The namespace that the operator runs in.
+    #[arg(long, env = "SPLITVAULT_NAMESPACE", value_name = "NAME", value_parser = label)]
+    pub namespace: String,
+    /// This pod's name, for the events that it writes.
+    #[arg(long, env = "SPLITVAULT_POD_NAME", value_name = "NAME")]
+    pub pod_name: Option<String>,
+    /// The Service in front of webhook and delivery.
+    #[arg(long, env = "SPLITVAULT_SERVICE", value_name = "NAME", default_value = "splitvault-operator", value_parser = label)]
+    pub service: String,
+    /// The ServiceAccount that the operator runs as; appears in advice only.
+    #[arg(
+        long,
+        env = "SPLITVAULT_SERVICE_ACCOUNT",
+        value_name = "NAME",
+        default_value = "splitvault-operator"
+    )]
+    pub service_account: String,
+    /// The key database; its directory must exist.
+    #[arg(
+        long,
+        env = "SPLITVAULT_DATABASE",
+        value_name = "FILE",
+        default_value = "/var/lib/splitvault/keys.db"
+    )]
+    pub database: PathBuf,
+    /// The value store, `https://HOST:PORT`; by default the one in the operator's namespace.
+    #[arg(long, env = "SPLITVAULT_STORE", value_name = "URL")]
+    pub store: Option<String>,
+    /// What is injected.
+    #[command(flatten)]
+    pub sidecar: Sidecar,
+    /// Where to listen.
+    #[command(flatten)]
+    pub listen: Listen,
+    /// How fast to work.
+    #[command(flatten)]
+    pub pace: Pace,
+    /// Which log lines, as `level` or `target=level,…`; other libraries' lines end at info.
+    #[arg(long, env = "SPLITVAULT_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+    /// How log lines look.
+    #[arg(
+        long,
+        env = "SPLITVAULT_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "json"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// What is injected.
+#[derive(Debug, clap::Args)]
+pub struct Sidecar {
+    /// The image of splitvault-sidecar.
+    #[arg(
+        id = "sidecar_image",
+        long = "sidecar-image",
+        env = "SPLITVAULT_SIDECAR_IMAGE",
+        value_name = "IMAGE"
+    )]
+    pub image: String,
+    /// When to pull it.
+    #[arg(
+        id = "sidecar_pull_policy",
+        long = "sidecar-pull-policy",
+        env = "SPLITVAULT_SIDECAR_PULL_POLICY",
+        value_name = "POLICY",
+        default_value = "IfNotPresent",
+        value_parser = ["Always", "IfNotPresent", "Never"]
+    )]
+    pub pull_policy: String,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Listen {
+    /// Where the API server sends admission reviews: TLS 1.3.
+    #[arg(
+        long = "webhook-listen",
+        env = "SPLITVAULT_WEBHOOK_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "0.0.0.0:9443"
+    )]
+    pub webhook_listen: SocketAddr,
+    /// Where sidecars ask for their variables: TLS 1.3.
+    #[arg(
+        long = "delivery-listen",
+        env = "SPLITVAULT_DELIVERY_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "0.0.0.0:8443"
+    )]
+    pub delivery_listen: SocketAddr,
+    /// Plain HTTP for /healthz, /readyz and /metrics; nothing secret is there.
+    #[arg(
+        long = "health-listen",
+        env = "SPLITVAULT_HEALTH_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "0.0.0.0:8081"
+    )]
+    pub health_listen: SocketAddr,
+}
+
+/// How fast to work.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Pace {
+    /// VaultSecrets that are reconciled at once.
+    #[arg(long, env = "SPLITVAULT_CONCURRENCY", value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub concurrency: u16,
+    /// Seconds between two looks at a Secret that a VaultSecret imports.
+    #[arg(long, env = "SPLITVAULT_POLL", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub poll: Duration,
+    /// Seconds that requests in flight get to finish after SIGTERM.
+    #[arg(long, env = "SPLITVAULT_DRAIN", value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    pub drain: Duration,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),
+        _ => Err("expected whole seconds from 1 to 3600".to_owned()),
+    }
+}
+
+/// A DNS label (RFC 1123), as namespaces and Services have for names.
+fn label(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let inner = |byte: u8| plain(byte) || byte == b'-';
+    let bytes = text.as_bytes();
+    let ends = bytes.first().copied().is_some_and(plain) && bytes.last().copied().is_some_and(plain);
+    if ends && bytes.len() <= 63 && bytes.iter().copied().all(inner) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a DNS label".to_owned())
+    }
+}
+
+impl Args {
+    /// `HOST:PORT` of the value store.
+    ///
+    /// # Errors
+    /// When the URL is not `https://HOST:PORT`; the store is never spoken to in plain HTTP.
+    pub fn store_address(&self) -> anyhow::Result<String> {
+        let Some(url) = &self.store else {
+            return Ok(format!("splitvault-store.{}.svc:7443", self.namespace));
+        };
+        let uri: http::Uri = url.parse().map_err(|_| anyhow::anyhow!("{url} is not a URL"))?;
+        match (uri.scheme_str(), uri.host(), uri.port_u16(), uri.path()) {
+            (Some("https"), Some(host), Some(port), "" | "/") => Ok(format!("{host}:{port}")),
+            _ => anyhow::bail!("SPLITVAULT_STORE must be https://HOST:PORT, got {url}"),
+        }
+    }
+
+    /// What sidecars are told to ask.
+    pub fn operator_url(&self) -> String {
+        let port = self.listen.delivery_listen.port();
+        format!("https://{}.{}.svc:{port}", self.service, self.namespace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(more: &[&str]) -> Result<Args, clap::Error> {
+        let least = ["splitvault-operator", "--namespace=vault", "--sidecar-image=sidecar:1"];
+        Args::try_parse_from(least.iter().chain(more))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_store_is_beside_the_operator_unless_told_otherwise() {
+        let address = |more: &[&str]| parse(more).unwrap().store_address().ok();
+        assert_eq!(address(&[]).unwrap(), "splitvault-store.vault.svc:7443");
+        assert_eq!(address(&["--store=https://store.example:1"]).unwrap(), "store.example:1");
+        assert_eq!(address(&["--store=http://store.example:1"]), None);
+        assert_eq!(address(&["--store=https://store.example"]), None);
+    }
+
+    #[test]
+    fn what_cannot_be_a_namespace_is_refused() {
+        for namespace in ["", "-a", "a-", "A", "a.b", "a/b", &"a".repeat(64)] {
+            assert!(parse(&[&format!("--namespace={namespace}")]).is_err(), "{namespace}");
+        }
+    }
+}

@@ -1,1 +1,147 @@
-//! Placeholder.
+//! The delivery API: a sidecar shows its pod's token and an ephemeral key, and gets what its pod may have.
+//!
+//! Whatever arrives is hostile until the API server has vouched for the token and the pod. Plaintext exists between
+//! reading the vault and sealing to the sidecar's key, in memory that is zeroized.
+
+mod admit;
+mod answer;
+mod caller;
+mod grant;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use kube::Client;
+use splitvault_vault::Vault;
+use splitvault_wire::{DELIVER_PATH, DeliverError, DeliverRequest, DeliverResponse, Reason};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+pub use caller::Caller;
+
+use crate::controller::Suspicions;
+use crate::events::Events;
+use crate::metrics::Metrics;
+
+/// From the first byte of a body to its last.
+const BODY: Duration = Duration::from_secs(5);
+/// From the request to the answer; the sidecar asks again.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Requests that are waiting or answered; more are turned away.
+const QUEUE: usize = 512;
+/// Requests that are answered at once: each may hold a whole environment in memory.
+const AT_ONCE: usize = 32;
+
+/// What answers need.
+pub struct Deliveries {
+    /// The API server.
+    pub client: Client,
+    /// Where environments are read.
+    pub vault: Arc<Vault>,
+    /// Where pods are told why they wait.
+    pub events: Arc<Events>,
+    /// Counts answers.
+    pub metrics: Metrics,
+    /// The certificates that sidecars are to trust from now on.
+    pub bundle: Arc<ArcSwap<String>>,
+    /// Who is told when a stored row turns out to be tampered with.
+    pub suspicions: Suspicions,
+}
+
+/// Why there is no delivery.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {message}")]
+pub struct Refusal {
+    /// For programs.
+    pub reason: Reason,
+    /// For people; names objects but no variable.
+    pub message: String,
+}
+
+impl Refusal {
+    fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+        }
+    }
+}
+
+/// What a sidecar gets.
+enum Outcome {
+    /// Its variables, sealed.
+    Delivered(DeliverResponse),
+    /// It has them already.
+    Current,
+}
+
+struct Shared {
+    deliveries: Deliveries,
+    queue: Semaphore,
+    at_once: Semaphore,
+}
+
+/// `POST /v1/deliver`.
+pub fn router(deliveries: Deliveries) -> Router {
+    let shared = Shared {
+        deliveries,
+        queue: Semaphore::new(QUEUE),
+        at_once: Semaphore::new(AT_ONCE),
+    };
+    Router::new()
+        .route(DELIVER_PATH, post(deliver))
+        .with_state(Arc::new(shared))
+}
+
+async fn deliver(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let start = Instant::now();
+    let outcome = match tokio::time::timeout(PATIENCE, shared.answer(request)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Refusal::new(Reason::Unavailable, "no answer in time; will try again")),
+    };
+    let (reason, response) = match outcome {
+        Ok(Outcome::Delivered(answer)) => ("Delivered", axum::Json(answer).into_response()),
+        Ok(Outcome::Current) => ("Current", StatusCode::NO_CONTENT.into_response()),
+        Err(refusal) => (refusal.reason.as_str(), refuse(refusal)),
+    };
+    shared.deliveries.metrics.delivered(reason, start.elapsed());
+    response
+}
+
+fn refuse(refusal: Refusal) -> Response {
+    let Refusal { reason, message } = refusal;
+    let status = StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, axum::Json(DeliverError { reason, message })).into_response()
+}
+
+impl Shared {
+    async fn answer(&self, request: Request) -> Result<Outcome, Refusal> {
+        let busy = || Refusal::new(Reason::Unavailable, "the operator is busy; will try again");
+        let _place = self.queue.try_acquire().map_err(|_| busy())?;
+        let (parts, body) = request.into_parts();
+        let token = parts.headers.get(header::AUTHORIZATION).cloned();
+        let asked = read(parts.headers.get(header::CONTENT_LENGTH), body).await?;
+        let _turn = self.at_once.acquire().await.map_err(|_| busy())?;
+        self.deliveries.answer(token.as_ref(), &asked).await
+    }
+}
+
+async fn read(length: Option<&HeaderValue>, body: Body) -> Result<DeliverRequest, Refusal> {
+    let limit = splitvault_wire::REQUEST_LIMIT;
+    let invalid = |message: &str| Refusal::new(Reason::Invalid, message);
+    let stated = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if stated.is_some_and(|stated| stated > limit) {
+        return Err(invalid("the request is too large"));
+    }
+    let bytes = tokio::time::timeout(BODY, axum::body::to_bytes(body, limit)).await;
+    let bytes = bytes.map_err(|_| invalid("the request did not arrive in time"))?;
+    let bytes = bytes.map_err(|_| invalid("the request is too large or cut off"))?;
+    serde_json::from_slice(&bytes).map_err(|_| invalid("the request is not what a sidecar sends"))
+}

@@ -1,1 +1,123 @@
-//! Placeholder.
+//! The two key-encryption keys, in the Secret `splitvault-kek`: made at the very first start, read ever after, and
+//! never overwritten. Without them the key database cannot be opened by anyone.
+
+use kube::Client;
+use splitvault_crypto::{FileKek, KekError as ParseError, Names, Purpose, Values};
+use splitvault_vault::Keks;
+
+use crate::fault::Fault;
+use crate::secret::{self, NewSecret, Secret};
+
+/// The Secret's name.
+pub const SECRET: &str = "splitvault-kek";
+/// Its key for the KEK of the names' ring.
+pub const NAMES_KEY: &str = "names.kek";
+/// Its key for the KEK of the values' ring.
+pub const VALUES_KEY: &str = "values.kek";
+
+/// Why there are no key-encryption keys.
+#[derive(Debug, thiserror::Error)]
+pub enum KekError {
+    /// The API server did not do what it was asked.
+    #[error("cannot {doing} the Secret splitvault-kek: {fault}")]
+    Cluster {
+        /// `read` or `create`.
+        doing: &'static str,
+        /// Why not.
+        fault: Fault,
+    },
+    /// There is a key database but no keys: new ones could not open it.
+    #[error("the Secret splitvault-kek is gone, but a key database is there: restore the Secret from its backup")]
+    Missing,
+    /// The Secret lacks one of the two, or it is not one.
+    #[error("{key} in the Secret splitvault-kek is missing or not readable: restore the Secret from its backup")]
+    Invalid {
+        /// Which of the two.
+        key: &'static str,
+        /// What is wrong with it, when it is there.
+        #[source]
+        source: Option<ParseError>,
+    },
+    /// The operating system gave no random bytes.
+    #[error("no randomness from the operating system")]
+    Random,
+}
+
+/// Reads the keys; makes them when there are none and `database` says that nothing was ever encrypted under any.
+///
+/// # Errors
+/// [`KekError`]; nothing that was there is changed, ever.
+pub async fn obtain(client: &Client, namespace: &str, database: Database) -> Result<Keks, KekError> {
+    if let Some(keks) = read(client, namespace).await? {
+        return Ok(keks);
+    }
+    match database {
+        Database::Present => return Err(KekError::Missing),
+        Database::Absent => {}
+    }
+    make(client, namespace).await?;
+    // Read back even what was just made: what counts is what the cluster keeps.
+    read(client, namespace).await?.ok_or(KekError::Missing)
+}
+
+/// Whether there is a key database already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    /// There is one, so there were keys.
+    Present,
+    /// There is none.
+    Absent,
+}
+
+async fn read(client: &Client, namespace: &str) -> Result<Option<Keks>, KekError> {
+    let found = secret::read(client, namespace, SECRET).await;
+    let found = found.map_err(|fault| KekError::Cluster { doing: "read", fault })?;
+    let Some(found) = found else { return Ok(None) };
+    Ok(Some(Keks {
+        names: parse::<Names>(&found, NAMES_KEY)?,
+        values: parse::<Values>(&found, VALUES_KEY)?,
+    }))
+}
+
+fn parse<P: Purpose>(found: &Secret, key: &'static str) -> Result<FileKek<P>, KekError> {
+    let Some(text) = found.get(key) else {
+        return Err(KekError::Invalid { key, source: None });
+    };
+    // EXPOSE: the key is parsed out of its text form.
+    FileKek::parse(text.expose()).map_err(|source| KekError::Invalid {
+        key,
+        source: Some(source),
+    })
+}
+
+async fn make(client: &Client, namespace: &str) -> Result<(), KekError> {
+    let names = FileKek::<Names>::make().map_err(|_| KekError::Random)?.to_text();
+    let values = FileKek::<Values>::make().map_err(|_| KekError::Random)?.to_text();
+    let new = NewSecret {
+        name: SECRET,
+        kind: "Opaque",
+        about: "Splitvault's key-encryption keys. Back this Secret up: without it every VaultSecret is lost.",
+        // EXPOSE: the Secret is where the keys are kept.
+        data: &[
+            (NAMES_KEY, names.expose().as_bytes()),
+            (VALUES_KEY, values.expose().as_bytes()),
+        ],
+    };
+    match secret::create(client, namespace, &new).await {
+        Ok(()) => {
+            tracing::warn!(
+                namespace,
+                secret = SECRET,
+                "MADE NEW KEY-ENCRYPTION KEYS. Back up this Secret now, apart from the databases: without it every \
+                 VaultSecret is lost, and nobody can restore it"
+            );
+            Ok(())
+        }
+        // Another replica was faster; its keys count.
+        Err(Fault::Conflict) => Ok(()),
+        Err(fault) => Err(KekError::Cluster {
+            doing: "create",
+            fault,
+        }),
+    }
+}

@@ -1,12 +1,25 @@
 //! The operator: controller, webhook, delivery, certificates.
+//!
+//! [`run`] composes. Whatever decides is pure and beside what reads and writes the cluster. Plaintext is in memory
+//! only, for as long as one reconcile or one delivery takes.
 
 pub mod args;
 pub mod controller;
 pub mod delivery;
+pub mod events;
+pub mod fault;
 pub mod health;
 pub mod inject;
 pub mod kek;
+mod logs;
 pub mod metrics;
 pub mod pki;
 pub mod run;
+pub mod sealing;
+pub mod secret;
+pub mod serve;
+pub mod sweep;
 pub mod webhook;
+
+/// Field manager of server-side apply, and `app.kubernetes.io/managed-by`.
+pub const MANAGER: &str = "splitvault";

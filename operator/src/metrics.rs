@@ -1,1 +1,212 @@
-//! Placeholder.
+//! What the operator counts. Labels come from closed sets: no name, no namespace, no object.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Seconds: an admission is below the first, a reconcile of a thousand variables near the last.
+const BUCKETS: [f64; 11] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0,
+];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Admission {
+    webhook: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Webhook {
+    webhook: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Server {
+    server: &'static str,
+    outcome: &'static str,
+}
+
+/// The operator's metrics; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    reconciles: Family<Reason, Counter>,
+    reconcile_duration: Histogram,
+    deliveries: Family<Reason, Counter>,
+    delivery_duration: Histogram,
+    admissions: Family<Admission, Counter>,
+    admission_duration: Family<Webhook, Histogram>,
+    handshakes: Family<Server, Counter>,
+    store_up: Gauge,
+    swept: Counter,
+    sweeps: Family<Reason, Counter>,
+    certificate: Gauge<f64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Nothing counted yet.
+    pub fn new() -> Self {
+        let mut inner = Inner {
+            registry: Registry::with_prefix("splitvault"),
+            reconciles: Family::default(),
+            reconcile_duration: histogram(),
+            deliveries: Family::default(),
+            delivery_duration: histogram(),
+            admissions: Family::default(),
+            admission_duration: Family::new_with_constructor(histogram as fn() -> Histogram),
+            handshakes: Family::default(),
+            store_up: Gauge::default(),
+            swept: Counter::default(),
+            sweeps: Family::default(),
+            certificate: Gauge::default(),
+        };
+        inner.register_work();
+        inner.register_surroundings();
+        Self(Arc::new(inner))
+    }
+
+    /// One reconcile ended; `reason` is the one of the condition Ready.
+    pub fn reconciled(&self, reason: &'static str, took: Duration) {
+        self.0.reconciles.get_or_create(&Reason { reason }).inc();
+        self.0.reconcile_duration.observe(took.as_secs_f64());
+    }
+
+    /// One delivery ended: `Delivered`, `Current`, or a reason of refusal.
+    pub fn delivered(&self, reason: &'static str, took: Duration) {
+        self.0.deliveries.get_or_create(&Reason { reason }).inc();
+        self.0.delivery_duration.observe(took.as_secs_f64());
+    }
+
+    /// One admission review was answered; both words come from closed sets.
+    pub fn admission(&self, webhook: &'static str, outcome: &'static str, took: Duration) {
+        self.0
+            .admissions
+            .get_or_create(&Admission { webhook, outcome })
+            .inc();
+        self.0
+            .admission_duration
+            .get_or_create(&Webhook { webhook })
+            .observe(took.as_secs_f64());
+    }
+
+    /// One TLS handshake ended.
+    pub fn handshake(&self, server: &'static str, outcome: &'static str) {
+        self.0.handshakes.get_or_create(&Server { server, outcome }).inc();
+    }
+
+    /// Whether the value store answered when last asked.
+    pub fn store_up(&self, up: bool) {
+        self.0.store_up.set(i64::from(up));
+    }
+
+    /// One sweep ended: `Done` or the reason why not; this many orphans are gone.
+    pub fn swept(&self, reason: &'static str, removed: u64) {
+        self.0.sweeps.get_or_create(&Reason { reason }).inc();
+        self.0.swept.inc_by(removed);
+    }
+
+    /// When the certificate of webhook and delivery ends, in seconds of Unix time.
+    pub fn certificate_expires(&self, unix: i64) {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "seconds of this age are exact in an f64"
+        )]
+        self.0.certificate.set(unix as f64);
+    }
+
+    /// The metrics in the OpenMetrics text format.
+    ///
+    /// # Errors
+    /// Never for a String; the encoder's signature has it.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.0.registry)?;
+        Ok(text)
+    }
+}
+
+impl Inner {
+    fn register_work(&mut self) {
+        let registry = &mut self.registry;
+        let (reconciles, deliveries) = (self.reconciles.clone(), self.deliveries.clone());
+        registry.register("reconciles", "Reconciles of VaultSecrets, by reason", reconciles);
+        registry.register_with_unit(
+            "reconcile_duration",
+            "Time of a reconcile",
+            Unit::Seconds,
+            self.reconcile_duration.clone(),
+        );
+        registry.register("deliveries", "Answers to sidecars, by reason", deliveries);
+        registry.register_with_unit(
+            "delivery_duration",
+            "Time to answer a sidecar",
+            Unit::Seconds,
+            self.delivery_duration.clone(),
+        );
+        registry.register(
+            "admissions",
+            "Admission reviews, by webhook and outcome",
+            self.admissions.clone(),
+        );
+        registry.register_with_unit(
+            "admission_duration",
+            "Time to answer an admission review",
+            Unit::Seconds,
+            self.admission_duration.clone(),
+        );
+    }
+
+    fn register_surroundings(&mut self) {
+        let version = vec![("version", env!("CARGO_PKG_VERSION"))];
+        let registry = &mut self.registry;
+        registry.register("build", "What is running", Info::new(version));
+        registry.register(
+            "handshakes",
+            "TLS handshakes, by server and outcome",
+            self.handshakes.clone(),
+        );
+        registry.register(
+            "store_up",
+            "Whether the value store answered when last asked",
+            self.store_up.clone(),
+        );
+        registry.register(
+            "orphans_removed",
+            "Values that nothing pointed to and that were removed",
+            self.swept.clone(),
+        );
+        registry.register("sweeps", "Searches for orphans, by reason", self.sweeps.clone());
+        registry.register(
+            "certificate_expiry_timestamp",
+            "When the server certificate ends, in Unix time",
+            self.certificate.clone(),
+        );
+    }
+}
+
+fn histogram() -> Histogram {
+    Histogram::new(BUCKETS)
+}

@@ -1,1 +1,311 @@
-//! Placeholder.
+//! Composition: from arguments to a running operator, and down again.
+//!
+//! A part that is missing keeps the process waiting, not ready, and saying what for: exiting would only make
+//! Kubernetes restart it, with less to be seen.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use kube::Client;
+use rustls::ClientConfig;
+use splitvault_values::grpc::RemoteValues;
+use splitvault_values::grpc::tls::channel;
+use splitvault_values::{ValueStore, arm_failpoints};
+use splitvault_vault::{SqliteKeys, Vault};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Args;
+use crate::delivery::Deliveries;
+use crate::events::Events;
+use crate::health::{Part, Readiness};
+use crate::metrics::Metrics;
+use crate::pki::{Certificates, Keeper, Names};
+use crate::serve::{Limits, serve};
+use crate::{controller, delivery, health, inject, kek, logs, sealing, sweep, webhook};
+
+/// The longest pause between two attempts to get a part.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Between two looks at certificates, bundles and the published key.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Does what the command line says, until SIGTERM.
+///
+/// # Errors
+/// What keeps the process from doing anything at all, such as an address in use. A missing key or database does
+/// not: it waits, not ready, and says what for.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    // A second installation in one process (tests) is no fault.
+    let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    arm_failpoints();
+    logs::start(&args.log, args.log_format)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(operate(args))
+}
+
+async fn operate(args: Args) -> anyhow::Result<()> {
+    let shutdown = stop_on_signals().context("cannot listen for signals")?;
+    let (metrics, readiness) = (Metrics::new(), Readiness::default());
+    let health = bind(args.listen.health_listen).await?;
+    tracing::info!(health = %health.local_addr()?, version = env!("CARGO_PKG_VERSION"), "starting");
+    let end = CancellationToken::new();
+    let health = tokio::spawn(health::serve(health, readiness.clone(), metrics.clone(), end.clone()));
+    let operator = Operator {
+        client: Client::try_default().await.context("cannot find the cluster")?,
+        store: args.store_address()?,
+        args: Arc::new(args),
+        certificates: Certificates::default(),
+        metrics,
+        readiness,
+        shutdown: shutdown.clone(),
+    };
+    let worked = match shutdown.run_until_cancelled(operator.open()).await {
+        Some(vault) => operator.work(vault).await,
+        None => Ok(()),
+    };
+    end.cancel();
+    health.abort();
+    tracing::info!("stopped");
+    worked
+}
+
+#[derive(Clone)]
+struct Operator {
+    args: Arc<Args>,
+    store: String,
+    client: Client,
+    certificates: Certificates,
+    metrics: Metrics,
+    readiness: Readiness,
+    shutdown: CancellationToken,
+}
+
+impl Operator {
+    /// Certificates, keys, database: in this order, because the channel to the store needs the first.
+    async fn open(&self) -> Opened {
+        let mut keeper = self.keeper();
+        let ends = self.persist(Part::Certificates, async || keeper.look(SystemTime::now()).await);
+        self.tell_expiry(ends.await);
+        self.readiness.ready(Part::Certificates);
+        let values: Arc<dyn ValueStore> = self.persist(Part::Certificates, async || self.values()).await;
+        let (database, namespace) = (&self.args.database, &self.args.namespace);
+        let vault = self.persist(Part::Database, async || {
+            let keks = kek::obtain(&self.client, namespace, is_there(database)).await;
+            let keks = keks.inspect_err(|error| self.readiness.missing(Part::Kek, chain(error)))?;
+            self.readiness.ready(Part::Kek);
+            let keys = SqliteKeys::open(database).await?;
+            anyhow::Ok(Vault::open(Arc::new(keys), Arc::clone(&values), keks).await?)
+        });
+        let vault = Arc::new(vault.await);
+        self.readiness.ready(Part::Database);
+        Opened { vault, values, keeper }
+    }
+
+    fn keeper(&self) -> Keeper {
+        let (namespace, service) = (&self.args.namespace, &self.args.service);
+        let names = Names::of_services(namespace, service, "splitvault-store");
+        Keeper::new(self.client.clone(), names, self.certificates.clone())
+    }
+
+    fn values(&self) -> anyhow::Result<Arc<dyn ValueStore>> {
+        let host = self.store.rsplit_once(':').map_or(&*self.store, |(host, _)| host);
+        let first = self.certificates.client().context("no client certificate yet")?;
+        let certificates = self.certificates.clone();
+        let config = move || -> Arc<ClientConfig> { certificates.client().unwrap_or_else(|| Arc::clone(&first)) };
+        Ok(Arc::new(RemoteValues::new(channel(&self.store, host, config)?)))
+    }
+
+    /// Serves and reconciles until told to stop, then lets what is in flight finish, within bounds.
+    async fn work(&self, opened: Opened) -> anyhow::Result<()> {
+        let Opened { vault, values, keeper } = opened;
+        let events = Arc::new(Events::new(self.client.clone(), self.args.pod_name.clone()));
+        let (suspicions, suspected) = controller::suspicions();
+        let mut tasks = JoinSet::new();
+        self.serve_delivery(&mut tasks, &vault, &events, suspicions).await?;
+        self.serve_webhook(&mut tasks, &vault).await?;
+        self.readiness.ready(Part::Servers);
+        tracing::info!("serving");
+        let context = controller::Context {
+            client: self.client.clone(),
+            vault: Arc::clone(&vault),
+            events,
+            metrics: self.metrics.clone(),
+            poll: self.args.pace.poll,
+            grantee: format!("{}:{}", self.args.namespace, self.args.service_account),
+        };
+        let concurrency = self.args.pace.concurrency;
+        tasks.spawn(controller::run(context, suspected, concurrency, self.shutdown.clone()));
+        tasks.spawn(self.clone().look(keeper, Arc::clone(&vault)));
+        tasks.spawn(sweep::run(vault, self.metrics.clone(), self.shutdown.clone()));
+        tasks.spawn(sweep::probe(values, self.metrics.clone(), self.shutdown.clone()));
+        self.shutdown.cancelled().await;
+        self.readiness.missing(Part::Servers, "stopping");
+        tracing::info!("stopping");
+        if tokio::time::timeout(self.args.pace.drain, tasks.join_all()).await.is_err() {
+            tracing::warn!("what was still in flight was cut off");
+        }
+        Ok(())
+    }
+
+    async fn serve_delivery(
+        &self,
+        tasks: &mut JoinSet<()>,
+        vault: &Arc<Vault>,
+        events: &Arc<Events>,
+        suspicions: controller::Suspicions,
+    ) -> anyhow::Result<()> {
+        let deliveries = Deliveries {
+            client: self.client.clone(),
+            vault: Arc::clone(vault),
+            events: Arc::clone(events),
+            metrics: self.metrics.clone(),
+            bundle: self.certificates.bundle(),
+            suspicions,
+        };
+        let limits = Limits {
+            name: "delivery",
+            connections: 1024,
+        };
+        self.serve(tasks, self.args.listen.delivery_listen, delivery::router(deliveries), limits).await
+    }
+
+    async fn serve_webhook(&self, tasks: &mut JoinSet<()>, vault: &Arc<Vault>) -> anyhow::Result<()> {
+        let sidecar = &self.args.sidecar;
+        let config = inject::InjectConfig {
+            image: sidecar.image.clone(),
+            pull_policy: sidecar.pull_policy.clone(),
+            operator_url: self.args.operator_url(),
+        };
+        let state = webhook::WebhookState {
+            client: self.client.clone(),
+            names: Arc::new(webhook_names(vault)),
+            config: Arc::new(config),
+            ca: self.bundle(),
+            metrics: self.metrics.clone(),
+        };
+        let limits = Limits {
+            name: "webhook",
+            connections: 256,
+        };
+        self.serve(tasks, self.args.listen.webhook_listen, webhook::router(state), limits).await
+    }
+
+    fn bundle(&self) -> Arc<ArcSwap<String>> {
+        self.certificates.bundle()
+    }
+
+    async fn serve(
+        &self,
+        tasks: &mut JoinSet<()>,
+        address: std::net::SocketAddr,
+        router: axum::Router,
+        limits: Limits,
+    ) -> anyhow::Result<()> {
+        let listener = bind(address).await?;
+        let config = self.certificates.server_config().context("cannot set up TLS 1.3")?;
+        let (metrics, shutdown) = (self.metrics.clone(), self.shutdown.clone());
+        tracing::info!(server = limits.name, listen = %listener.local_addr()?, "listening");
+        tasks.spawn(async move {
+            if let Err(error) = serve(listener, router, config, limits, metrics, shutdown).await {
+                tracing::error!(%error, server = limits.name, "the server failed");
+            }
+        });
+        Ok(())
+    }
+
+    /// Keeps certificates, bundles and the published sealing key as they should be.
+    async fn look(self, mut keeper: Keeper, vault: Arc<Vault>) {
+        let looking = async {
+            loop {
+                match keeper.look(SystemTime::now()).await {
+                    Ok(ends) => self.tell_expiry(ends),
+                    Err(error) => tracing::error!("{}; what was in use stays in use", chain(&error)),
+                }
+                if let Err(error) = keeper.publish().await {
+                    tracing::error!("{}", chain(&error));
+                }
+                let key = vault.sealing_keys().first().map(splitvault_crypto::sealing::KeyPair::public);
+                if let Some(key) = key
+                    && let Err(fault) = sealing::publish(&self.client, &self.args.namespace, key).await
+                {
+                    tracing::error!(%fault, "cannot publish the sealing key");
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        self.shutdown.run_until_cancelled(looking).await;
+    }
+
+    fn tell_expiry(&self, ends: SystemTime) {
+        let unix = ends.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.metrics.certificate_expires(i64::try_from(unix).unwrap_or(i64::MAX));
+    }
+
+    /// Tries until it works; says why it does not, once for each reason.
+    async fn persist<T, E: Into<anyhow::Error>>(
+        &self,
+        part: Part,
+        mut attempt: impl AsyncFnMut() -> Result<T, E>,
+    ) -> T {
+        let mut pause = Duration::from_millis(500);
+        loop {
+            let why = match attempt().await {
+                Ok(got) => return got,
+                Err(error) => format!("{:#}", error.into()),
+            };
+            tracing::error!(part = ?part, "{why}; will try again");
+            self.readiness.missing(part, why);
+            tokio::time::sleep(pause).await;
+            pause = PATIENCE.min(pause * 2);
+        }
+    }
+}
+
+struct Opened {
+    vault: Arc<Vault>,
+    values: Arc<dyn ValueStore>,
+    keeper: Keeper,
+}
+
+fn is_there(database: &Path) -> kek::Database {
+    // When in doubt there is one: making new keys is what cannot be undone.
+    match database.try_exists() {
+        Ok(false) => kek::Database::Absent,
+        Ok(true) | Err(_) => kek::Database::Present,
+    }
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |error| (*error).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+async fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))
+}
+
+fn stop_on_signals() -> std::io::Result<CancellationToken> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let token = CancellationToken::new();
+    let stop = token.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(token)
+}

@@ -1,0 +1,125 @@
+//! Whether a VaultSecret may be handed out to a ServiceAccount now. Pure.
+
+use splitvault_api::{READY, Reason as Why, VaultSecret};
+use splitvault_wire::Reason;
+
+use super::Refusal;
+
+/// What is handed out: the environment of this UID, at least at this revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Grant {
+    /// The VaultSecret's name.
+    pub(super) name: String,
+    /// Its UID, under which the vault keeps the environment.
+    pub(super) uid: String,
+    /// The revision that the status remembers.
+    pub(super) revision: i64,
+    /// The digest that the status remembers, hexadecimal.
+    pub(super) digest: String,
+}
+
+/// Decides. A newer spec that cannot be processed does not take the last good revision away: pods that are moved to
+/// another node must start. A spec that was not looked at yet does, for the moment that takes.
+///
+/// # Errors
+/// [`Reason::NotAllowed`], [`Reason::NotReady`], [`Reason::Tampered`].
+pub(super) fn grant(name: &str, object: Option<&VaultSecret>, account: &str) -> Result<Grant, Refusal> {
+    let not_ready = |why: &str| Refusal::new(Reason::NotReady, format!("VaultSecret {name} {why}"));
+    let object = object.ok_or_else(|| not_ready("does not exist in this namespace"))?;
+    if !object.spec.allows(account) {
+        let message = format!("spec.access of VaultSecret {name} does not list ServiceAccount {account}");
+        return Err(Refusal::new(Reason::NotAllowed, message));
+    }
+    if object.metadata.deletion_timestamp.is_some() {
+        return Err(not_ready("is being deleted"));
+    }
+    let status = object.status.clone().unwrap_or_default();
+    if status.observed_generation != object.metadata.generation {
+        return Err(not_ready("was changed and is being processed"));
+    }
+    let ready = status.conditions.iter().find(|condition| condition.type_ == READY);
+    let reason = ready.map_or("", |ready| ready.reason.as_str());
+    if [Why::Tampered, Why::RolledBack].iter().any(|why| why.as_str() == reason) {
+        let message = ready.map(|ready| ready.message.clone()).unwrap_or_default();
+        return Err(Refusal::new(Reason::Tampered, format!("VaultSecret {name}: {message}")));
+    }
+    match (&object.metadata.uid, status.revision, status.digest) {
+        (Some(uid), Some(revision), Some(digest)) => Ok(Grant {
+            name: name.to_owned(),
+            uid: uid.clone(),
+            revision,
+            digest,
+        }),
+        _ => Err(not_ready(&match ready {
+            Some(ready) => format!("is not ready: {}", ready.message),
+            None => "is being processed".to_owned(),
+        })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object(change: impl FnOnce(&mut Value)) -> VaultSecret {
+        let mut object = json!({
+            "apiVersion": "splitvault.dev/v1alpha1",
+            "kind": "VaultSecret",
+            "metadata": {"name": "web", "namespace": "shop", "uid": "v-1", "generation": 2},
+            "spec": {"generate": [{"name": "A"}], "access": {"serviceAccounts": ["web"]}},
+            "status": {"observedGeneration": 2, "revision": 3, "digest": "00ff", "conditions": [condition("Synced")]},
+        });
+        change(&mut object);
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn condition(reason: &str) -> Value {
+        json!({
+            "type": "Ready", "status": "True", "reason": reason, "message": "m",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        })
+    }
+
+    fn reason(object: &VaultSecret, account: &str) -> Option<Reason> {
+        grant("web", Some(object), account).err().map(|refusal| refusal.reason)
+    }
+
+    #[test]
+    fn a_ready_object_is_granted_to_those_it_lists() {
+        let granted = grant("web", Some(&object(|_| {})), "web").unwrap();
+        assert_eq!((&*granted.uid, granted.revision), ("v-1", 3));
+        assert_eq!(reason(&object(|_| {}), "other"), Some(Reason::NotAllowed));
+        assert_eq!(reason(&object(|o| o["spec"]["access"] = Value::Null), "other"), None);
+    }
+
+    #[test]
+    fn what_is_missing_or_in_the_making_is_waited_for() {
+        assert_eq!(grant("web", None, "web").unwrap_err().reason, Reason::NotReady);
+        let changes: [fn(&mut Value); 5] = [
+            |o| o["metadata"]["generation"] = json!(3),
+            |o| o["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
+            |o| o["status"] = Value::Null,
+            |o| o["status"]["revision"] = Value::Null,
+            |o| o["metadata"]["uid"] = Value::Null,
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            assert_eq!(reason(&object(change), "web"), Some(Reason::NotReady), "change {number}");
+        }
+    }
+
+    #[test]
+    fn the_last_good_revision_outlives_a_bad_source_but_not_tampering() {
+        for (why, expected) in [
+            ("SourceMissing", None),
+            ("SealedInvalid", None),
+            ("Suspended", None),
+            ("Tampered", Some(Reason::Tampered)),
+            ("RolledBack", Some(Reason::Tampered)),
+        ] {
+            let object = object(|o| o["status"]["conditions"] = json!([condition(why)]));
+            assert_eq!(reason(&object, "web"), expected, "{why}");
+        }
+    }
+}

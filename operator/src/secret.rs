@@ -1,0 +1,214 @@
+//! Kubernetes Secrets, read into memory that is zeroized and never through a client that quotes what it reads.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use kube::Client;
+use kube::client::Body;
+use serde::Deserialize;
+use splitvault_crypto::SecretBytes;
+use zeroize::Zeroizing;
+
+use crate::fault::Fault;
+
+/// The most that an answer may have: etcd takes 1.5 MiB, base64 makes a third more of it, managed fields come on top.
+const LIMIT: usize = 4 * 1024 * 1024;
+
+/// The data of a Secret.
+#[derive(Debug)]
+pub struct Secret {
+    /// Whether its content, or anything of it, changed.
+    pub resource_version: String,
+    data: BTreeMap<String, SecretBytes>,
+}
+
+impl Secret {
+    /// The value of one key.
+    pub fn get(&self, key: &str) -> Option<&SecretBytes> {
+        self.data.get(key)
+    }
+
+    /// All keys and values, in the order of the keys.
+    pub fn into_data(self) -> BTreeMap<String, SecretBytes> {
+        self.data
+    }
+
+    /// Reads the JSON of a Secret; it must be an object of that kind and well-formed base64.
+    fn parse(json: &[u8]) -> Option<Self> {
+        let read: Read<'_> = serde_json::from_slice(json).ok()?;
+        let open = |(key, text): (String, Text<'_>)| {
+            let bytes = STANDARD.decode(text.0.as_bytes()).ok()?;
+            Some((key, SecretBytes::from(bytes)))
+        };
+        let data: Option<BTreeMap<_, _>> = read.data.unwrap_or_default().into_iter().map(open).collect();
+        (read.kind == "Secret").then_some(())?;
+        Some(Self {
+            resource_version: read.metadata.resource_version,
+            data: data?,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Read<'a> {
+    kind: String,
+    metadata: Metadata,
+    #[serde(borrow)]
+    data: Option<BTreeMap<String, Text<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    resource_version: String,
+}
+
+/// Base64 has nothing to escape in JSON, so this borrows from the answer.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The Secret, or nothing when there is none.
+///
+/// # Errors
+/// [`Fault::Forbidden`] when RBAC does not grant `get` on this Secret; others as they come.
+pub async fn read(client: &Client, namespace: &str, name: &str) -> Result<Option<Secret>, Fault> {
+    let Some(path) = path(namespace, name) else {
+        return Ok(None);
+    };
+    let request = request(Method::GET, &path, None)?;
+    match send(client, request).await {
+        Ok(json) => Secret::parse(&json).map(Some).ok_or(Fault::Malformed),
+        Err(Fault::NotFound) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Makes the Secret. Whatever is there already stays as it is.
+///
+/// # Errors
+/// [`Fault::Conflict`] when there is one of that name.
+pub async fn create(client: &Client, namespace: &str, new: &NewSecret<'_>) -> Result<(), Fault> {
+    let path = format!("/api/v1/namespaces/{namespace}/secrets?fieldManager={}", crate::MANAGER);
+    let request = request(Method::POST, &path, Some(("application/json", new.json(namespace))))?;
+    send(client, request).await.map(|_| ())
+}
+
+/// Makes the Secret have this content, whoever wrote it before.
+///
+/// # Errors
+/// As the API server has them.
+pub async fn apply(client: &Client, namespace: &str, new: &NewSecret<'_>) -> Result<(), Fault> {
+    let path = path(namespace, new.name).ok_or(Fault::Refused(422))?;
+    let path = format!("{path}?force=true&fieldManager={}", crate::MANAGER);
+    let body = ("application/apply-patch+yaml", new.json(namespace));
+    let request = request(Method::PATCH, &path, Some(body))?;
+    send(client, request).await.map(|_| ())
+}
+
+/// A Secret to be written.
+pub struct NewSecret<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its type, such as `Opaque`.
+    pub kind: &'a str,
+    /// What a person reads in the annotation `splitvault.dev/about`.
+    pub about: &'a str,
+    /// Keys and values.
+    pub data: &'a [(&'a str, &'a [u8])],
+}
+
+impl NewSecret<'_> {
+    fn json(&self, namespace: &str) -> Vec<u8> {
+        let data = self.data.iter().map(|(key, value)| (*key, STANDARD.encode(value)));
+        let data: BTreeMap<&str, String> = data.collect();
+        let object = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": self.name,
+                "namespace": namespace,
+                "labels": {"app.kubernetes.io/managed-by": crate::MANAGER},
+                "annotations": {"splitvault.dev/about": self.about},
+            },
+            "type": self.kind,
+            "data": data,
+        });
+        object.to_string().into_bytes()
+    }
+}
+
+/// `None` for what cannot be a name, so that no name can lead anywhere else.
+fn path(namespace: &str, name: &str) -> Option<String> {
+    let plain = |text: &str| {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+        !text.is_empty() && text.len() <= 253 && !text.starts_with('.') && text.bytes().all(allowed)
+    };
+    (plain(namespace) && plain(name)).then(|| format!("/api/v1/namespaces/{namespace}/secrets/{name}"))
+}
+
+fn request(method: Method, path: &str, body: Option<(&str, Vec<u8>)>) -> Result<Request<Body>, Fault> {
+    let builder = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("accept", "application/json");
+    let built = match body {
+        Some((kind, bytes)) => builder.header("content-type", kind).body(Body::from(bytes)),
+        None => builder.body(Body::empty()),
+    };
+    built.map_err(|_| Fault::Malformed)
+}
+
+async fn send(client: &Client, request: Request<Body>) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let answer = client.send(request).await?;
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), LIMIT).collect().await;
+    if !matches!(status, StatusCode::OK | StatusCode::CREATED) {
+        return Err(Fault::from_status(status.as_u16()));
+    }
+    let mut body = body.map_err(|_| Fault::Unavailable)?.aggregate();
+    let mut json = Zeroizing::new(vec![0; bytes::Buf::remaining(&body)]);
+    bytes::Buf::copy_to_slice(&mut body, &mut json);
+    Ok(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_lead_elsewhere() {
+        for name in ["", ".", "..", "../x", "a/b", "a?b", "a%2fb", "A", &"a".repeat(254)] {
+            assert_eq!(path("shop", name), None, "{name}");
+        }
+        assert!(path("shop", "web-env.v1").is_some());
+    }
+
+    #[test]
+    fn what_is_no_secret_is_refused_without_a_panic() {
+        let hostile = [
+            "",
+            "{}",
+            "[]",
+            r#"{"kind":"ConfigMap","metadata":{"resourceVersion":"1"},"data":{"a":"YQ=="}}"#,
+            r#"{"kind":"Secret","metadata":{"resourceVersion":"1"},"data":{"a":"not base64"}}"#,
+            r#"{"kind":"Secret","metadata":{"resourceVersion":"1"},"data":{"a":1}}"#,
+            r#"{"kind":"Secret","metadata":{},"data":{}}"#,
+        ];
+        for json in hostile {
+            assert!(Secret::parse(json.as_bytes()).is_none(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_read_and_not_shown() {
+        let json = r#"{"kind":"Secret","metadata":{"resourceVersion":"7"},"data":{"a":"Q0FOQVJZ","b":""}}"#;
+        let secret = Secret::parse(json.as_bytes()).unwrap();
+        assert_eq!(secret.get("a").unwrap().expose(), b"CANARY");
+        assert_eq!(secret.get("b").unwrap().expose(), b"");
+        assert!(!format!("{secret:?}").contains("CANARY"));
+    }
+}

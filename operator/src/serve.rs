@@ -1,0 +1,123 @@
+//! HTTP over TLS 1.3 on a listener, until told to stop: the shape of webhook and delivery.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+
+/// From the first byte to the end of the handshake.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// From one request to the end of the headers of the next.
+const HEADERS: Duration = Duration::from_secs(60);
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+const STREAMS: u32 = 128;
+const HEADER_BYTES: u32 = 32 * 1024;
+
+/// How a server is known, and how many may come.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Its name in metrics.
+    pub name: &'static str,
+    /// Connections at once; more are closed.
+    pub connections: usize,
+}
+
+/// Answers with `router` until `shutdown`, then lets requests in flight finish. The caller bounds how long.
+///
+/// # Errors
+/// When TLS cannot be set up; a client's failure is only that client's.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    config: Arc<ServerConfig>,
+    limits: Limits,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let graceful = GracefulShutdown::new();
+    let door = Arc::new(Door {
+        acceptor: TlsAcceptor::from(config),
+        router,
+        name: limits.name,
+        metrics,
+        seats: Arc::new(Semaphore::new(limits.connections)),
+    });
+    loop {
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((tcp, _)) => {
+                let (door, watcher) = (Arc::clone(&door), graceful.watcher());
+                tokio::spawn(async move { door.admit(tcp, watcher).await });
+            }
+            Err(error) => {
+                tracing::warn!(%error, server = limits.name, "cannot accept a connection");
+                // Out of file descriptors, most likely: accepting again at once would only spin.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    graceful.shutdown().await;
+    Ok(())
+}
+
+struct Door {
+    acceptor: TlsAcceptor,
+    router: Router,
+    name: &'static str,
+    metrics: Metrics,
+    seats: Arc<Semaphore>,
+}
+
+impl Door {
+    async fn admit(&self, tcp: TcpStream, watcher: Watcher) {
+        let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
+            return self.metrics.handshake(self.name, "too_many");
+        };
+        let outcome = match tokio::time::timeout(HANDSHAKE, self.handshake(tcp)).await {
+            Ok(Ok(tls)) => {
+                self.metrics.handshake(self.name, "accepted");
+                return self.speak(tls, seat, watcher).await;
+            }
+            Ok(Err(_)) => "refused",
+            Err(_) => "timed_out",
+        };
+        self.metrics.handshake(self.name, outcome);
+    }
+
+    async fn handshake(&self, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        tcp.set_nodelay(true)?;
+        self.acceptor.accept(tcp).await
+    }
+
+    async fn speak(&self, tls: TlsStream<TcpStream>, seat: OwnedSemaphorePermit, watcher: Watcher) {
+        let mut http = Builder::new(TokioExecutor::new());
+        http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+        http.http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEP_ALIVE)
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(HEADER_BYTES);
+        let service = TowerToHyperService::new(self.router.clone());
+        let connection = http.serve_connection(TokioIo::new(tls), service).into_owned();
+        // How a connection ends is its client's business.
+        let _ended = watcher.watch(connection).await;
+        drop(seat);
+    }
+}
