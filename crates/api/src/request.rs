@@ -1,0 +1,225 @@
+//! What a pod's annotations ask for.
+
+use std::collections::BTreeMap;
+
+use crate::annotations;
+
+/// How the variables reach the processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// In their environment.
+    Env,
+    /// In a file on tmpfs.
+    File,
+}
+
+/// How often the sidecar asks for a newer revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refresh {
+    /// Never: a plain init container delivers once.
+    Once,
+    /// After so many seconds.
+    Every(u32),
+}
+
+/// What a pod's annotations ask for, checked as far as that goes without the pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// VaultSecrets of the pod's namespace, in order, each once.
+    pub vault_secrets: Vec<String>,
+    /// How the variables reach the processes.
+    pub mode: Mode,
+    /// The only containers and init containers to inject into, when given.
+    pub containers: Option<Vec<String>>,
+    /// How often the sidecar asks for a newer revision.
+    pub refresh: Refresh,
+    /// Where the file is, when that is given: absolute and normal, with a directory and a file name.
+    pub path: Option<String>,
+    /// Who may read the files, when that is given: 0o400, 0o440 or 0o444.
+    pub file_mode: Option<u32>,
+}
+
+/// An annotation that asks for what cannot be; its Display is the sentence for the webhook.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("annotation {annotation}: {problem}")]
+pub struct Refusal {
+    /// The annotation's whole name.
+    pub annotation: String,
+    /// What is the matter and what to write instead.
+    pub problem: String,
+}
+
+/// VaultSecrets or containers in one annotation.
+const LIMIT: usize = 32;
+const DEFAULT_REFRESH: [(Mode, u32); 2] = [(Mode::Env, 300), (Mode::File, 60)];
+
+impl Request {
+    /// Reads the annotations of a pod; `None` when none asks for an injection.
+    ///
+    /// # Errors
+    /// [`Refusal`] for the first annotation that cannot be understood, an unknown one of ours included.
+    pub fn parse(all: &BTreeMap<String, String>) -> Result<Option<Self>, Refusal> {
+        let Some(inject) = all.get(annotations::INJECT) else {
+            return Ok(None);
+        };
+        known(all)?;
+        let text = |annotation| all.get(annotation).map(|text| text.trim());
+        let mode = mode(text(annotations::MODE))?;
+        let refresh = refresh(text(annotations::REFRESH), mode)?;
+        on_change(text(annotations::ON_CHANGE))?;
+        Ok(Some(Self {
+            vault_secrets: names(annotations::INJECT, inject, is_subdomain)?,
+            mode,
+            containers: all
+                .get(annotations::CONTAINERS)
+                .map(|text| names(annotations::CONTAINERS, text, is_label))
+                .transpose()?,
+            refresh,
+            path: text(annotations::PATH)
+                .map(|text| path(text, mode, refresh))
+                .transpose()?,
+            file_mode: text(annotations::FILE_MODE).map(file_mode).transpose()?,
+        }))
+    }
+}
+
+fn refuse(annotation: &str, problem: impl Into<String>) -> Refusal {
+    Refusal {
+        annotation: annotation.to_owned(),
+        problem: problem.into(),
+    }
+}
+
+/// A misspelt annotation that is ignored would start a pod in another way than its author meant.
+fn known(all: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    let ours = all.keys().filter(|name| name.starts_with(annotations::PREFIX));
+    let mut unknown =
+        ours.filter(|name| **name != annotations::INJECTED && !annotations::ALL.contains(&name.as_str()));
+    match unknown.next() {
+        None => Ok(()),
+        Some(name) => Err(refuse(
+            name,
+            format!("is not known; there are {}", annotations::ALL.join(", ")),
+        )),
+    }
+}
+
+fn mode(text: Option<&str>) -> Result<Mode, Refusal> {
+    match text {
+        None | Some("env") => Ok(Mode::Env),
+        Some("file") => Ok(Mode::File),
+        Some(_) => Err(refuse(annotations::MODE, "write env or file")),
+    }
+}
+
+fn refresh(text: Option<&str>, mode: Mode) -> Result<Refresh, Refusal> {
+    let problem = "write false, or a time from 1s to 24h such as 30s, 5m or 1h";
+    let Some(text) = text else {
+        let default = DEFAULT_REFRESH.iter().find(|(of, _)| *of == mode);
+        return Ok(default.map_or(Refresh::Once, |(_, seconds)| Refresh::Every(*seconds)));
+    };
+    if text == "false" {
+        return Ok(Refresh::Once);
+    }
+    let units = [('s', 1), ('m', 60), ('h', 3600)];
+    let seconds = units.iter().find_map(|(unit, seconds)| {
+        let number = text.strip_suffix(*unit)?;
+        let digits = number.len() <= 5 && number.bytes().all(|byte| byte.is_ascii_digit());
+        digits
+            .then(|| number.parse::<u32>().ok()?.checked_mul(*seconds))
+            .flatten()
+    });
+    match seconds {
+        Some(seconds @ 1..=86_400) => Ok(Refresh::Every(seconds)),
+        _ => Err(refuse(annotations::REFRESH, problem)),
+    }
+}
+
+fn on_change(text: Option<&str>) -> Result<(), Refusal> {
+    match text {
+        None | Some("None") => Ok(()),
+        Some("Restart") => Err(refuse(
+            annotations::ON_CHANGE,
+            "Restart is not supported yet: remove it",
+        )),
+        Some(_) => Err(refuse(annotations::ON_CHANGE, "write None")),
+    }
+}
+
+fn file_mode(text: &str) -> Result<u32, Refusal> {
+    match text {
+        "0400" | "400" => Ok(0o400),
+        "0440" | "440" => Ok(0o440),
+        "0444" | "444" => Ok(0o444),
+        _ => Err(refuse(annotations::FILE_MODE, "write 0400, 0440 or 0444")),
+    }
+}
+
+fn path(text: &str, mode: Mode, refresh: Refresh) -> Result<String, Refusal> {
+    let refuse = |problem| Err(refuse(annotations::PATH, problem));
+    if mode == Mode::Env {
+        return refuse("is for mode file: set splitvault.dev/mode to file, or remove this");
+    }
+    // A colon would end the path in a runtime's notation of mounts; Kubernetes refuses it as well.
+    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+    let strange = |byte: u8| byte == b':' || byte == b'\\' || byte.is_ascii_control();
+    let absolute = text
+        .strip_prefix('/')
+        .is_some_and(|rest| rest.split('/').all(plain));
+    if !absolute || text.len() > 1024 || text.bytes().any(strange) {
+        return refuse("write an absolute path without . or .. and without a colon");
+    }
+    let deep = text.matches('/').count() >= 2;
+    let kept = [
+        "/proc",
+        "/sys",
+        "/dev",
+        "/splitvault",
+        "/var/run/secrets/splitvault",
+    ];
+    let within = |directory: &&str| {
+        text.strip_prefix(*directory)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    if !deep || kept.iter().any(within) {
+        return refuse("write a path in a directory of its own, not in /, /proc, /sys, /dev or /splitvault");
+    }
+    if refresh != Refresh::Once && !text.ends_with("/.env") {
+        return refuse("write a path that ends with /.env, or set splitvault.dev/refresh to false");
+    }
+    Ok(text.to_owned())
+}
+
+fn names(annotation: &str, text: &str, is_name: fn(&str) -> bool) -> Result<Vec<String>, Refusal> {
+    let mut names = Vec::<String>::new();
+    for name in text.split(',').map(str::trim) {
+        if !is_name(name) {
+            return Err(refuse(annotation, "write names, separated by commas"));
+        }
+        if names.len() == LIMIT {
+            return Err(refuse(annotation, format!("at most {LIMIT} names")));
+        }
+        if names.iter().any(|before| before == name) {
+            return Err(refuse(annotation, format!("{name} stands there twice")));
+        }
+        names.push(name.to_owned());
+    }
+    Ok(names)
+}
+
+/// A DNS subdomain (RFC 1123), as objects have for names.
+fn is_subdomain(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(is_label_of_any_length)
+}
+
+/// A DNS label (RFC 1123), as containers have for names.
+fn is_label(name: &str) -> bool {
+    name.len() <= 63 && is_label_of_any_length(name)
+}
+
+fn is_label_of_any_length(name: &str) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    let ends = bytes.first().is_some_and(plain) && bytes.last().is_some_and(plain);
+    ends && bytes.iter().all(|byte| plain(byte) || *byte == b'-')
+}
