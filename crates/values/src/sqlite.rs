@@ -16,12 +16,28 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::{Row as _, SqlitePool};
 
-pub use error::OpenError;
+pub use error::{OpenError, classify};
+pub use janitor::{Janitor, checkpoint};
+pub use open::{Pools, Schema};
 pub use verify::{Verified, verify};
 
 use crate::{StoreError, Token, ValueStore, failpoint, limits};
 use error::store_error;
-use janitor::Janitor;
+
+/// "SpVv" in the file's header.
+const SCHEMA: Schema = Schema {
+    kind: "value database",
+    application_id: 0x5370_5676,
+    version: 1,
+    sql: "
+        CREATE TABLE value (
+            token    BLOB NOT NULL PRIMARY KEY CHECK (length(token) = 16),
+            envelope BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        PRAGMA application_id = 0x53705676;
+        PRAGMA user_version = 1;
+    ",
+};
 
 /// Tokens in one statement.
 const CHUNK: usize = 500;
@@ -41,7 +57,7 @@ impl SqliteValues {
     /// # Errors
     /// Anything else at that path is refused untouched: see [`OpenError`].
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        let (writer, readers) = open::open(path).await?;
+        let Pools { writer, readers } = SCHEMA.open(path).await?;
         let janitor = Janitor::start(writer.clone());
         Ok(Self {
             path: path.to_owned(),
@@ -62,7 +78,7 @@ impl SqliteValues {
     /// # Errors
     /// [`StoreError::Unavailable`] while a reader is in the way.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
-        janitor::checkpoint(&self.writer).await
+        checkpoint(&self.writer).await.map_err(store_error)
     }
 
     /// Waits for what is running, checkpoints and closes. Later calls get [`StoreError::Unavailable`].

@@ -14,10 +14,12 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// A database, but of another application: most likely a wrong path or a wrong volume.
-    #[error("{} is not a value database (application id {application_id:#010x})", path.display())]
+    #[error("{} is not a {kind} (application id {application_id:#010x})", path.display())]
     Foreign {
         /// What was to be opened.
         path: PathBuf,
+        /// What it should have been.
+        kind: &'static str,
         /// What the file says it is; 0 for none.
         application_id: u32,
     },
@@ -31,7 +33,7 @@ pub enum OpenError {
         /// The newest version known here.
         known: u32,
     },
-    /// A value database that is truncated or otherwise damaged: restore it from a backup.
+    /// A database of ours that is truncated or otherwise damaged: restore it from a backup.
     #[error("{} is damaged", path.display())]
     Damaged {
         /// What was to be opened.
@@ -72,20 +74,25 @@ impl OpenError {
 
 /// Maps what a statement came back with; anything but an everyday refusal is logged here, where it is known.
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
-    let mapped = match &error {
-        sqlx::Error::Database(_) => from_code(code(&error)),
+    let mapped = classify(&error);
+    if !matches!(error, sqlx::Error::PoolClosed) {
+        // SQLite's messages name tables and codes, never content; all content is bound, not spelled.
+        tracing::warn!(reason = mapped.label(), %error, "value database");
+    }
+    mapped
+}
+
+/// What a statement's error comes down to: `Unavailable`, `Corrupt`, `Full` or `Internal`.
+pub fn classify(error: &sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Database(_) => from_code(code(error)),
         sqlx::Error::Io(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => StoreError::Unavailable,
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Corrupt,
         _ => StoreError::Internal,
-    };
-    if !matches!(error, sqlx::Error::PoolClosed) {
-        // SQLite's messages name tables and codes, never content; all content is bound, not spelled.
-        tracing::warn!(reason = mapped.label(), %error, "value database");
     }
-    mapped
 }
 
 // Primary result codes, https://www.sqlite.org/rescode.html

@@ -7,32 +7,31 @@ use sqlx::{Row as _, SqlitePool};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use super::error::store_error;
-use crate::StoreError;
-
 /// Between a delete and the truncation of the log; deletes meanwhile share it.
 const DELAY: Duration = Duration::from_secs(2);
 
 /// A background task that truncates the log when called; stops with its owner.
 #[derive(Debug)]
-pub(super) struct Janitor {
+pub struct Janitor {
     bell: Arc<Notify>,
     task: AbortHandle,
 }
 
 impl Janitor {
-    pub(super) fn start(writer: SqlitePool) -> Self {
+    /// Starts it, on the runtime that calls.
+    pub fn start(writer: SqlitePool) -> Self {
         let bell = Arc::new(Notify::new());
         let task = tokio::spawn(work(writer, Arc::clone(&bell))).abort_handle();
         Self { bell, task }
     }
 
     /// Asks for a truncation within seconds; cheap.
-    pub(super) fn call(&self) {
+    pub fn call(&self) {
         self.bell.notify_one();
     }
 
-    pub(super) fn stop(&self) {
+    /// Ends it; what was deleted stays in the log until the next truncation.
+    pub fn stop(&self) {
         self.task.abort();
     }
 }
@@ -56,15 +55,18 @@ async fn work(writer: SqlitePool, bell: Arc<Notify>) {
     }
 }
 
-pub(super) async fn checkpoint(writer: &SqlitePool) -> Result<(), StoreError> {
+/// Moves the log into the database and truncates it.
+///
+/// # Errors
+/// [`sqlx::Error::PoolTimedOut`] while a reader is in the way.
+pub async fn checkpoint(writer: &SqlitePool) -> Result<(), sqlx::Error> {
     let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
         .fetch_one(writer)
-        .await
-        .map_err(store_error)?;
-    let blocked: i64 = row.try_get(0).map_err(store_error)?;
+        .await?;
+    let blocked: i64 = row.try_get(0)?;
     if blocked == 0 {
         Ok(())
     } else {
-        Err(StoreError::Unavailable)
+        Err(sqlx::Error::PoolTimedOut)
     }
 }

@@ -1,4 +1,6 @@
 //! From a path to two pools: look before touching, then open for writing, then make or check the schema.
+//!
+//! The key database is opened by the same code, with a schema of its own.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,40 +10,113 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 
 use super::OpenError;
 
-/// "SpVv" in the file's header: a value database of Splitvault.
-pub(super) const APPLICATION_ID: u32 = 0x5370_5676;
-/// The newest schema known here.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+/// Whose database a file is, and what is in it.
+#[derive(Debug)]
+pub struct Schema {
+    /// What people call it, as in "value database".
+    pub kind: &'static str,
+    /// Four bytes in the file's header that mark it as ours.
+    pub application_id: u32,
+    /// The newest version known here.
+    pub version: u32,
+    /// Makes that version in a blank file; sets `application_id` and `user_version` as well.
+    pub sql: &'static str,
+}
 
-const SCHEMA: &str = "
-    CREATE TABLE value (
-        token    BLOB NOT NULL PRIMARY KEY CHECK (length(token) = 16),
-        envelope BLOB NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    PRAGMA application_id = 0x53705676;
-    PRAGMA user_version = 1;
-";
+/// The two ways into one file.
+#[derive(Debug)]
+pub struct Pools {
+    /// The one connection that writes.
+    pub writer: SqlitePool,
+    /// A few that cannot.
+    pub readers: SqlitePool,
+}
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 2;
 
-pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool), OpenError> {
-    if path.metadata().is_ok_and(|file| file.len() > 0) {
-        inspect(path).await?;
+impl Schema {
+    /// Opens the database at `path`, or makes it (the directory must be there): write-ahead log, full
+    /// synchronization, deleted bytes overwritten, no trust in the file's own schema.
+    ///
+    /// # Errors
+    /// Anything else at that path is refused untouched: see [`OpenError`].
+    pub async fn open(&self, path: &Path) -> Result<Pools, OpenError> {
+        if path.metadata().is_ok_and(|file| file.len() > 0) {
+            self.inspect(path).await?;
+        }
+        let writer = self.open_writer(path).await?;
+        let readers =
+            pool(READERS).connect_lazy_with(options(path).read_only(true).pragma("query_only", "ON"));
+        Ok(Pools { writer, readers })
     }
-    let writer = open_writer(path).await?;
-    let readers = pool(READERS).connect_lazy_with(options(path).read_only(true).pragma("query_only", "ON"));
-    Ok((writer, readers))
-}
 
-/// Looks at a file without changing it: whose is it, and which version?
-async fn inspect(path: &Path) -> Result<(), OpenError> {
-    let sql = |error| OpenError::sql(path, error);
-    let mut connection = base(path).read_only(true).connect().await.map_err(sql)?;
-    let identity = identify(&mut connection, path).await;
-    connection.close().await.map_err(sql)?;
-    identity.map(|_| ())
+    /// Looks at a file without changing it: whose is it, and which version?
+    async fn inspect(&self, path: &Path) -> Result<(), OpenError> {
+        let sql = |error| OpenError::sql(path, error);
+        let mut connection = base(path).read_only(true).connect().await.map_err(sql)?;
+        let identity = self.identify(&mut connection, path).await;
+        connection.close().await.map_err(sql)?;
+        identity.map(|_| ())
+    }
+
+    pub(super) async fn identify(
+        &self,
+        connection: &mut SqliteConnection,
+        path: &Path,
+    ) -> Result<Identity, OpenError> {
+        let number = async |connection: &mut SqliteConnection, sql: &'static str| {
+            let found: i64 = sqlx::query_scalar(sql).fetch_one(connection).await?;
+            Ok(u32::try_from(found & 0xffff_ffff).unwrap_or_default())
+        };
+        let sql = |error| OpenError::sql(path, error);
+        let application_id = number(connection, "PRAGMA application_id").await.map_err(sql)?;
+        let version = number(connection, "PRAGMA user_version").await.map_err(sql)?;
+        let tables = number(connection, "SELECT count(*) FROM sqlite_schema")
+            .await
+            .map_err(sql)?;
+        let path = path.to_owned();
+        if (application_id, version, tables) == (0, 0, 0) {
+            return Ok(Identity::Blank);
+        }
+        if application_id != self.application_id {
+            return Err(OpenError::Foreign {
+                path,
+                kind: self.kind,
+                application_id,
+            });
+        }
+        match version {
+            0 => Err(OpenError::Damaged { path }),
+            found if found > self.version => Err(OpenError::Newer {
+                path,
+                found,
+                known: self.version,
+            }),
+            _ => Ok(Identity::Ours),
+        }
+    }
+
+    async fn open_writer(&self, path: &Path) -> Result<SqlitePool, OpenError> {
+        let sql = |error| OpenError::sql(path, error);
+        let options = options(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("secure_delete", "ON");
+        let writer = pool(1).connect_with(options).await.map_err(sql)?;
+        // Two processes may start at once on a blank file: the second finds the first one's schema.
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(sql)?;
+        if self.identify(&mut transaction, path).await? == Identity::Blank {
+            sqlx::raw_sql(self.sql)
+                .execute(&mut *transaction)
+                .await
+                .map_err(sql)?;
+        }
+        transaction.commit().await.map_err(sql)?;
+        Ok(writer)
+    }
 }
 
 /// What a database says it is.
@@ -49,57 +124,8 @@ async fn inspect(path: &Path) -> Result<(), OpenError> {
 pub(super) enum Identity {
     /// No table, no mark: not used yet.
     Blank,
-    /// A value database that this release reads.
+    /// A database of this schema that this release reads.
     Ours,
-}
-
-pub(super) async fn identify(connection: &mut SqliteConnection, path: &Path) -> Result<Identity, OpenError> {
-    let number = async |connection: &mut SqliteConnection, sql: &'static str| {
-        let found: i64 = sqlx::query_scalar(sql).fetch_one(connection).await?;
-        Ok(u32::try_from(found & 0xffff_ffff).unwrap_or_default())
-    };
-    let sql = |error| OpenError::sql(path, error);
-    let application_id = number(connection, "PRAGMA application_id").await.map_err(sql)?;
-    let version = number(connection, "PRAGMA user_version").await.map_err(sql)?;
-    let tables = number(connection, "SELECT count(*) FROM sqlite_schema")
-        .await
-        .map_err(sql)?;
-    match (application_id, version, tables) {
-        (0, 0, 0) => Ok(Identity::Blank),
-        (APPLICATION_ID, 1..=SCHEMA_VERSION, _) => Ok(Identity::Ours),
-        (APPLICATION_ID, 0, _) => Err(OpenError::Damaged {
-            path: path.to_owned(),
-        }),
-        (APPLICATION_ID, found, _) => Err(OpenError::Newer {
-            path: path.to_owned(),
-            found,
-            known: SCHEMA_VERSION,
-        }),
-        _ => Err(OpenError::Foreign {
-            path: path.to_owned(),
-            application_id,
-        }),
-    }
-}
-
-async fn open_writer(path: &Path) -> Result<SqlitePool, OpenError> {
-    let sql = |error| OpenError::sql(path, error);
-    let options = options(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .pragma("secure_delete", "ON");
-    let writer = pool(1).connect_with(options).await.map_err(sql)?;
-    // Two processes may start at once on a blank file: the second finds the first one's schema.
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(sql)?;
-    if identify(&mut transaction, path).await? == Identity::Blank {
-        sqlx::raw_sql(SCHEMA)
-            .execute(&mut *transaction)
-            .await
-            .map_err(sql)?;
-    }
-    transaction.commit().await.map_err(sql)?;
-    Ok(writer)
 }
 
 /// Nothing but the path: for looking.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
-use super::OpenError;
-use super::open::{Identity, base, identify};
+use super::open::{Identity, base};
+use super::{OpenError, SCHEMA};
 
 /// Complaints reported at most; one is enough to restore a backup.
 const COMPLAINTS: usize = 20;
@@ -35,7 +35,7 @@ impl Verified {
 pub async fn verify(path: &Path) -> Result<Verified, OpenError> {
     let sql = |error| OpenError::sql(path, error);
     let mut connection = base(path).read_only(true).connect().await.map_err(sql)?;
-    let verified = match identify(&mut connection, path).await? {
+    let verified = match SCHEMA.identify(&mut connection, path).await? {
         Identity::Blank => Verified {
             values: 0,
             bytes: 0,
