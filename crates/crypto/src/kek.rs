@@ -1,10 +1,27 @@
 //! Key-encryption keys: what wraps master keys at rest. Here: the file provider, one file per ring.
 //!
+//! ```
+//! use splitvault_crypto::{FileKek, Id, MasterKey, Names};
+//! let kek = FileKek::<Names>::make().unwrap();
+//! let key = MasterKey::<Names>::make().unwrap();
+//! kek.wrap(Id::ZERO, &key).unwrap();
+//! ```
+//!
+//! The key file of one ring does not wrap the master key of the other:
+//!
 //! ```compile_fail,E0308
-//! use splitvault_crypto::{FileKek, Id, MasterKey, Names, Values};
+//! use splitvault_crypto::{FileKek, Id, MasterKey, Values, Names};
 //! let kek = FileKek::<Names>::make().unwrap();
 //! let key = MasterKey::<Values>::make().unwrap();
-//! kek.wrap(Id::ZERO, &key); // expected `&MasterKey<Names>`, found `&MasterKey<Values>`
+//! kek.wrap(Id::ZERO, &key).unwrap(); // expected `&MasterKey<Names>`, found `&MasterKey<Values>`
+//! ```
+//!
+//! Nor does it become the key of the other ring by being read as one:
+//!
+//! ```compile_fail,E0308
+//! use splitvault_crypto::{FileKek, Id, KeyId, KeyRing, Names, Values};
+//! let kek = FileKek::<Names>::make().unwrap();
+//! let ring: KeyRing<Values> = KeyRing::new(kek.unwrap(Id::ZERO, KeyId::from_bytes([0; 8]), &[]).unwrap());
 //! ```
 
 use std::fmt;

@@ -4,13 +4,30 @@
 //! network, no clock, no logs. Ciphers come from RustCrypto and `hpke`; this crate only fixes formats. The byte
 //! layouts, associated data and derivations are in `docs/crypto.md` and frozen by vectors in `tests/`.
 //!
-//! A ring for names and a ring for values are different types, so the compiler refuses to mix them:
+//! ```
+//! use splitvault_crypto::{Coordinates, Id, KeyRing, MasterKey, Values};
+//!
+//! fn write_value(ring: &KeyRing<Values>, at: &Coordinates) -> Vec<u8> {
+//!     ring.seal(at, b"postgres://").unwrap()
+//! }
+//! let at = Coordinates { installation: Id::ZERO, environment: Id::ZERO, revision: 1, entry: Id::ZERO };
+//! let values = KeyRing::<Values>::new(MasterKey::make().unwrap());
+//! let envelope = write_value(&values, &at);
+//! assert_eq!(values.open(&at, &envelope).unwrap().expose(), b"postgres://");
+//! assert!(values.open(&Coordinates { revision: 2, ..at }, &envelope).is_err());
+//! ```
+//!
+//! A ring for names and a ring for values are different types. The same with one word changed does not compile:
 //!
 //! ```compile_fail,E0308
-//! use splitvault_crypto::{KeyRing, MasterKey, Names, Values};
-//! fn write_value(_ring: &KeyRing<Values>) {}
-//! let names: KeyRing<Names> = KeyRing::new(MasterKey::make().unwrap());
-//! write_value(&names); // expected `&KeyRing<Values>`, found `&KeyRing<Names>`
+//! use splitvault_crypto::{Coordinates, Id, KeyRing, MasterKey, Names, Values};
+//!
+//! fn write_value(ring: &KeyRing<Values>, at: &Coordinates) -> Vec<u8> {
+//!     ring.seal(at, b"postgres://").unwrap()
+//! }
+//! let at = Coordinates { installation: Id::ZERO, environment: Id::ZERO, revision: 1, entry: Id::ZERO };
+//! let names = KeyRing::<Names>::new(MasterKey::make().unwrap());
+//! let envelope = write_value(&names, &at); // expected `&KeyRing<Values>`, found `&KeyRing<Names>`
 //! ```
 
 mod digest;

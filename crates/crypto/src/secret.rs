@@ -3,6 +3,11 @@
 //! There is no `Clone`, `Display`, `Deref`, `PartialEq` or serialization, and `Debug` prints the type only: a
 //! secret leaves through `expose` or not at all.
 //!
+//! ```
+//! use splitvault_crypto::{SecretBytes, SecretString};
+//! assert_eq!(format!("{:?}", SecretString::copy_of("hunter2")), "SecretString");
+//! assert_eq!(SecretBytes::copy_of(b"hunter2").expose(), b"hunter2");
+//! ```
 //! ```compile_fail,E0277
 //! println!("{}", splitvault_crypto::SecretString::copy_of("no Display"));
 //! ```

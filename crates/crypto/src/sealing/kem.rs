@@ -54,3 +54,6 @@ pub(super) fn open<K: Kem>(
         &AeadTag::<AesGcm256>::from_bytes(tag)?,
     )
 }
+
+#[cfg(test)]
+mod tests;
