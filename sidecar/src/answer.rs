@@ -1,0 +1,106 @@
+//! From the bytes of an answer to a delivery that is what was asked for.
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body;
+use splitvault_crypto::sealing::{Algorithm, Context, KeyPair};
+use splitvault_wire::{DeliverError, DeliverResponse, Delivery, RESPONSE_LIMIT};
+
+use crate::ask::AskError;
+use crate::gate::Revisions;
+
+/// What the operator delivered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The variables of every VaultSecret that was asked for, in that order.
+    pub delivery: Delivery,
+    /// The certificates (PEM) to trust from now on.
+    pub ca_bundle: String,
+}
+
+impl Answer {
+    pub(crate) fn revisions(&self) -> Revisions {
+        let environments = self.delivery.environments.iter();
+        environments
+            .map(|environment| (environment.name.clone(), environment.revision))
+            .collect()
+    }
+}
+
+/// A key pair for one question.
+pub(crate) struct Ephemeral(KeyPair);
+
+impl Ephemeral {
+    pub(crate) fn make() -> Result<Self, AskError> {
+        KeyPair::make(Algorithm::X25519)
+            .map(Self)
+            .map_err(|_| AskError::Key)
+    }
+
+    pub(crate) fn public(&self) -> Vec<u8> {
+        self.0.public().to_bytes()
+    }
+}
+
+/// Reads the answer to a question about these VaultSecrets, of which these revisions are known.
+pub(crate) async fn read<B>(
+    response: Response<B>,
+    key: &Ephemeral,
+    pod_uid: &str,
+    vault_secrets: &[String],
+    known: &Revisions,
+) -> Result<Option<Answer>, AskError>
+where
+    B: Body<Data = Bytes, Error = hyper::Error>,
+{
+    let (head, body) = response.into_parts();
+    let body = collect(body).await?;
+    match head.status {
+        StatusCode::OK => {}
+        StatusCode::NO_CONTENT if known.is_empty() => {
+            return Err(AskError::Malformed("no content, though nothing is known"));
+        }
+        StatusCode::NO_CONTENT => return Ok(None),
+        status => return Err(refusal(status, &body)),
+    }
+    let answer: DeliverResponse =
+        serde_json::from_slice(&body).map_err(|_| AskError::Malformed("not the JSON of a delivery"))?;
+    let context = Context::Delivery { pod_uid };
+    let plaintext = key
+        .0
+        .open(&context, &answer.sealed)
+        .map_err(|_| AskError::Unsealed)?;
+    // EXPOSE: parsed straight into secrets.
+    let delivery = Delivery::from_json(plaintext.expose())
+        .map_err(|_| AskError::Malformed("the sealed part is no delivery"))?;
+    let names = delivery.environments.iter().map(|environment| &environment.name);
+    if !names.eq(vault_secrets) {
+        return Err(AskError::Malformed("other VaultSecrets than asked for"));
+    }
+    Ok(Some(Answer {
+        delivery,
+        ca_bundle: answer.ca_bundle,
+    }))
+}
+
+async fn collect<B>(body: B) -> Result<Bytes, AskError>
+where
+    B: Body<Data = Bytes, Error = hyper::Error>,
+{
+    match Limited::new(body, RESPONSE_LIMIT).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(AskError::TooLong),
+        Err(error) => Err(match error.downcast::<hyper::Error>() {
+            Ok(error) => AskError::Broken(*error),
+            Err(_) => AskError::Malformed("its body"),
+        }),
+    }
+}
+
+fn refusal(status: StatusCode, body: &[u8]) -> AskError {
+    match serde_json::from_slice::<DeliverError>(body) {
+        Ok(error) if status.is_client_error() || status.is_server_error() => AskError::Refused(error),
+        _ => AskError::Status(status),
+    }
+}

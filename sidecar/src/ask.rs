@@ -1,0 +1,235 @@
+//! One question to the operator: connect, ask, check, open.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderValue, Method, Request, StatusCode};
+use http_body_util::Full;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use splitvault_crypto::{SecretBytes, SecretString};
+use splitvault_wire::{DELIVER_PATH, DeliverError, DeliverRequest};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use zeroize::Zeroizing;
+
+use crate::answer::{self, Answer, Ephemeral};
+use crate::gate::Revisions;
+use crate::pace::Urgency;
+use crate::settings::Settings;
+use crate::tls::{UntrustedCa, client_config};
+
+/// The longest time for name resolution, connection and handshake together.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The longest time for a request and the whole of its answer.
+const EXCHANGE: Duration = Duration::from_secs(20);
+
+/// The longest token that makes sense, in bytes.
+const TOKEN_LIMIT: usize = 16 * 1024;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The pod's own token is missing or no token at all.
+    #[error("cannot read the pod's token {}: {source}", path.display())]
+    Token {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Nobody listens there, or the name is unknown.
+    #[error("cannot reach the operator at {host}:{port}: {source}")]
+    Connect {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Somebody answers who is not the operator, or who does not speak TLS 1.3.
+    #[error("{host} does not prove to be the operator: {source}")]
+    Handshake {
+        /// Host name or address.
+        host: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// No answer came in time.
+    #[error("the operator did not answer in time")]
+    TimedOut,
+    /// The connection broke.
+    #[error("the connection to the operator broke: {0}")]
+    Broken(#[from] hyper::Error),
+    /// The operator refuses, or is not ready to deliver.
+    #[error(transparent)]
+    Refused(DeliverError),
+    /// An answer with a status that means nothing here.
+    #[error("the operator answers with status {0}")]
+    Status(StatusCode),
+    /// An answer longer than any delivery.
+    #[error("the operator's answer is too long")]
+    TooLong,
+    /// An answer that is not in the protocol.
+    #[error("the operator's answer cannot be understood: {0}")]
+    Malformed(&'static str),
+    /// An answer that does not open: not sealed to this sidecar's key, or not for this pod.
+    #[error("the operator's answer does not open: it is not sealed to this pod")]
+    Unsealed,
+    /// No randomness for a key.
+    #[error("cannot make a key")]
+    Key,
+}
+
+impl AskError {
+    pub(crate) const fn urgency(&self) -> Urgency {
+        match self {
+            Self::Refused(error) if error.reason.is_final() => Urgency::Slow,
+            Self::Refused(_)
+            | Self::Token { .. }
+            | Self::Connect { .. }
+            | Self::Handshake { .. }
+            | Self::TimedOut
+            | Self::Broken(_)
+            | Self::Status(_) => Urgency::Soon,
+            Self::TooLong | Self::Malformed(_) | Self::Unsealed | Self::Key => Urgency::Slow,
+        }
+    }
+}
+
+/// The operator as a pod sees it.
+pub struct Operator {
+    host: String,
+    port: u16,
+    name: ServerName<'static>,
+    tls: Arc<ClientConfig>,
+    token: PathBuf,
+    pod_uid: String,
+    vault_secrets: Vec<String>,
+}
+
+impl Operator {
+    /// The operator that these settings point to.
+    ///
+    /// # Errors
+    /// [`UntrustedCa`] when the settings' certificates cannot be used.
+    pub fn new(settings: &Settings) -> Result<Self, UntrustedCa> {
+        let name = ServerName::try_from(settings.host.clone()).map_err(|_| UntrustedCa::Malformed)?;
+        Ok(Self {
+            host: settings.host.clone(),
+            port: settings.port,
+            name,
+            tls: client_config(&settings.ca)?,
+            token: settings.token.clone(),
+            pod_uid: settings.pod_uid.clone(),
+            vault_secrets: settings.vault_secrets.clone(),
+        })
+    }
+
+    /// Trusts these certificates (PEM) from now on, instead of the ones before.
+    ///
+    /// # Errors
+    /// [`UntrustedCa`] when they cannot be used; those before stay.
+    pub fn trust(&mut self, ca: &str) -> Result<(), UntrustedCa> {
+        self.tls = client_config(ca)?;
+        Ok(())
+    }
+
+    /// Asks for the variables; `None` when the `known` revisions are current.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub async fn ask(&self, known: &Revisions) -> Result<Option<Answer>, AskError> {
+        let key = Ephemeral::make()?;
+        let request = self.request(&key, known)?;
+        let tls = within(CONNECT, self.connect()).await?;
+        within(EXCHANGE, async {
+            let (mut sender, connection) = http1::handshake(TokioIo::new(tls)).await?;
+            // It ends with the sender; what breaks it reaches the sender too.
+            let driver = tokio::spawn(connection);
+            let answer = async {
+                let response = sender.send_request(request).await?;
+                answer::read(response, &key, &self.pod_uid, &self.vault_secrets, known).await
+            };
+            let answer = answer.await;
+            driver.abort();
+            answer
+        })
+        .await
+    }
+
+    fn request(&self, key: &Ephemeral, known: &Revisions) -> Result<Request<Full<Bytes>>, AskError> {
+        let body = DeliverRequest {
+            public_key: key.public(),
+            vault_secrets: self.vault_secrets.clone(),
+            known: known.clone(),
+        };
+        let body = serde_json::to_vec(&body).map_err(|_| AskError::Malformed("the question"))?;
+        let mut request = Request::new(Full::from(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = http::Uri::from_static(DELIVER_PATH);
+        let host = if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        };
+        let host = HeaderValue::try_from(host).map_err(|_| AskError::Malformed("the host's name"))?;
+        let headers = request.headers_mut();
+        headers.insert(HOST, host);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(AUTHORIZATION, bearer(&self.token)?);
+        Ok(request)
+    }
+
+    async fn connect(&self) -> Result<TlsStream<TcpStream>, AskError> {
+        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await;
+        let tcp = tcp.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp));
+        let tcp = tcp.map_err(|source| AskError::Connect {
+            host: self.host.clone(),
+            port: self.port,
+            source,
+        })?;
+        let tls = TlsConnector::from(Arc::clone(&self.tls));
+        tls.connect(self.name.clone(), tcp)
+            .await
+            .map_err(|source| AskError::Handshake {
+                host: self.host.clone(),
+                source,
+            })
+    }
+}
+
+async fn within<T>(time: Duration, work: impl Future<Output = Result<T, AskError>>) -> Result<T, AskError> {
+    tokio::time::timeout(time, work)
+        .await
+        .unwrap_or(Err(AskError::TimedOut))
+}
+
+/// The pod's token, read anew each time: kubelet replaces it before it expires.
+fn bearer(path: &Path) -> Result<HeaderValue, AskError> {
+    let failed = |source| AskError::Token {
+        path: path.to_owned(),
+        source,
+    };
+    let token = std::fs::read(path).map(SecretBytes::from).map_err(failed)?;
+    let nonsense = || failed(io::ErrorKind::InvalidData.into());
+    let token = SecretString::try_from(token).map_err(|_| nonsense())?;
+    // EXPOSE: the token goes into the request's header, which is marked so that nothing prints it.
+    let token = token.expose().trim();
+    if token.is_empty() || token.len() > TOKEN_LIMIT {
+        return Err(nonsense());
+    }
+    let header = Zeroizing::new(format!("Bearer {token}"));
+    let mut header = HeaderValue::try_from(header.as_str()).map_err(|_| nonsense())?;
+    header.set_sensitive(true);
+    Ok(header)
+}

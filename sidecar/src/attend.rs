@@ -1,0 +1,234 @@
+//! The life of the injected container: fetch, write, and keep fresh.
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use splitvault_wire::pod::{BIN_DIRECTORY, CA_FILE, COPIED_BINARY, GATE_ENV};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::answer::Answer;
+use crate::ask::{AskError, Operator};
+use crate::copy::copy;
+use crate::gate::{self, Revisions};
+use crate::log::{self, Changes};
+use crate::pace::{self, Backoff, Urgency};
+use crate::render::{RenderError, render};
+use crate::settings::Settings;
+use crate::target::{Target, TargetError};
+use crate::tls::UntrustedCa;
+use crate::wait::GAVE_UP;
+
+/// What no retry can heal.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AttendError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("the operator's certificates in SPLITVAULT_CA cannot be used: {0}")]
+    Ca(#[from] UntrustedCa),
+    #[error("cannot copy this program to {COPIED_BINARY}: {0}")]
+    Copy(#[source] io::Error),
+    #[error("cannot start: {0}")]
+    Start(#[source] io::Error),
+}
+
+/// Why there are no new files.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    #[error("cannot write the files: {0}")]
+    Write(#[from] io::Error),
+}
+
+impl RoundError {
+    const fn urgency(&self) -> Urgency {
+        match self {
+            Self::Ask(error) => error.urgency(),
+            Self::Render(_) => Urgency::Slow,
+            Self::Write(_) => Urgency::Soon,
+        }
+    }
+}
+
+/// Attends the pod until its time is over.
+///
+/// # Errors
+/// [`AttendError`], before anything was fetched.
+pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
+    let target = Target::open(&settings.directory, settings.file_mode)?;
+    if Path::new(BIN_DIRECTORY).is_dir() {
+        copy(Path::new(COPIED_BINARY)).map_err(AttendError::Copy)?;
+    }
+    let operator = trusted(&settings, &target)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(AttendError::Start)?.block_on(async {
+        let mut stop = Stop::listen().map_err(AttendError::Start)?;
+        let known = gate::read(&target, &settings.vault_secrets);
+        let attendant = Attendant {
+            reasons: Changes::new(settings.every_try),
+            settings,
+            target,
+            operator,
+            known,
+            backoff: Backoff::default(),
+        };
+        tokio::select! {
+            () = stop.asked() => {}
+            () = attendant.attend() => {}
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The certificates that the operator sent an earlier run of this container are newer than those in the pod's spec.
+fn trusted(settings: &Settings, target: &Target) -> Result<Operator, UntrustedCa> {
+    let mut operator = Operator::new(settings)?;
+    let newer = target
+        .read(CA_FILE)
+        .ok()
+        .flatten()
+        .and_then(|pem| String::from_utf8(pem).ok());
+    if let Some(newer) = newer {
+        // Those of the pod's spec are as good a try as any when these are broken.
+        let _used = operator.trust(&newer);
+    }
+    Ok(operator)
+}
+
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+struct Attendant {
+    settings: Settings,
+    target: Target,
+    operator: Operator,
+    /// The revisions whose files are there; `None` until they are.
+    known: Option<Revisions>,
+    reasons: Changes,
+    backoff: Backoff,
+}
+
+impl Attendant {
+    async fn attend(mut self) {
+        let names = self.settings.vault_secrets.join(",");
+        match &self.known {
+            None => log::say(format_args!("asks for {names}")),
+            Some(known) => log::say(format_args!("the files are there: {}", gate::list(known))),
+        }
+        loop {
+            let began_without = self.known.is_none();
+            let pause = match self.round().await {
+                Ok(()) => {
+                    self.backoff.reset();
+                    self.settings.refresh.map(pace::refresh)
+                }
+                Err(error) => self.pause_after(&error),
+            };
+            if began_without && self.known.is_some() && self.came_late() {
+                log::say(
+                    "written late: ending once, so that kubelet looks at the pod now; it starts this container again",
+                );
+                return;
+            }
+            match pause {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return,
+            }
+        }
+    }
+
+    /// Asks once, and writes what is new.
+    async fn round(&mut self) -> Result<(), RoundError> {
+        let known = self.known.clone().unwrap_or_default();
+        let Some(answer) = self.operator.ask(&known).await? else {
+            self.reasons.settle();
+            return Ok(());
+        };
+        let revisions = answer.revisions();
+        self.write(&answer, &revisions)?;
+        self.trust(&answer.ca_bundle)?;
+        self.reasons.settle();
+        log::say(format_args!("delivered: {}", gate::list(&revisions)));
+        self.known = Some(revisions);
+        Ok(())
+    }
+
+    /// Writes all files, the gate last.
+    fn write(&mut self, answer: &Answer, revisions: &Revisions) -> Result<(), RoundError> {
+        let rendered = render(&answer.delivery, self.settings.modes)?;
+        for (name, content) in &rendered.files {
+            // EXPOSE: this is what the sidecar is for; the target is tmpfs.
+            self.target.write(name, content.expose())?;
+        }
+        self.target.write(GATE_ENV, gate::write(revisions).as_bytes())?;
+        rendered.warnings.iter().for_each(log::say);
+        Ok(())
+    }
+
+    fn trust(&mut self, ca_bundle: &str) -> io::Result<()> {
+        match self.operator.trust(ca_bundle) {
+            Ok(()) => self.target.write(CA_FILE, ca_bundle.as_bytes()),
+            Err(error) => {
+                log::say(format_args!(
+                    "keeps the certificates it has, as the operator's new ones are none: {error}"
+                ));
+                Ok(())
+            }
+        }
+    }
+
+    /// How long to wait after a failure; `None` when there is no need to go on.
+    fn pause_after(&mut self, error: &RoundError) -> Option<Duration> {
+        let pause = self.backoff.next(error.urgency());
+        match (&self.known, self.settings.refresh) {
+            (None, _) => {
+                self.reasons.say(format_args!("no variables yet: {error}"));
+                Some(pause)
+            }
+            (Some(known), Some(_)) => {
+                self.reasons
+                    .say(format_args!("stays at {}: {error}", gate::list(known)));
+                Some(pause)
+            }
+            // An init container that runs again, for example after a restart of the node's runtime.
+            (Some(known), None) => {
+                self.reasons
+                    .say(format_args!("goes on with {}: {error}", gate::list(known)));
+                None
+            }
+        }
+    }
+
+    /// Whether the `postStart` hook gave up before the files were there. Kubelet then waits for the
+    /// gate file, but would look for it only after some seconds; it looks at once when a container ends.
+    fn came_late(&self) -> bool {
+        let late = self.target.has(GAVE_UP);
+        if late {
+            // When that fails the hook of the next start does it.
+            let _removed = self.target.remove(GAVE_UP);
+        }
+        late && self.settings.refresh.is_some()
+    }
+}

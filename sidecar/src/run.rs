@@ -1,0 +1,77 @@
+//! Composition: from the command line to what is asked for.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use splitvault_wire::pod;
+
+use crate::args::{self, Command, USAGE};
+use crate::attend::attend;
+use crate::copy::copy;
+use crate::exec::exec;
+use crate::log;
+use crate::settings::Settings;
+use crate::wait::{ready, wait};
+
+/// Does what the command line, without the program's name, says.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // No core dump, and no debugger of another process of this user. It ends with `execve`.
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        log::say(format_args!("cannot forbid core dumps: {error}"));
+    }
+    match args::parse(arguments) {
+        Ok(Command::Attend) => sidecar(),
+        Ok(Command::Wait { window }) => wait(&directory(), window),
+        Ok(Command::Ready) => ready(&directory()),
+        Ok(Command::Exec(request)) => exec(&request, &directory()),
+        Ok(Command::Copy { destination }) => copied(&destination),
+        Ok(Command::Version) => print(concat!("splitvault-sidecar ", env!("CARGO_PKG_VERSION"))),
+        Ok(Command::Help) => print(USAGE),
+        Err(error) => {
+            let _lost = writeln!(io::stderr(), "splitvault-sidecar: {error}\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn sidecar() -> ExitCode {
+    let settings = match Settings::from_variables(|name| std::env::var(name).ok()) {
+        Ok(settings) => settings,
+        Err(error) => {
+            log::say(error);
+            return ExitCode::from(2);
+        }
+    };
+    attend(settings).unwrap_or_else(|error| {
+        log::say(error);
+        ExitCode::FAILURE
+    })
+}
+
+fn directory() -> PathBuf {
+    let directory = std::env::var_os(pod::DIRECTORY).filter(|directory| !directory.is_empty());
+    directory.map_or_else(|| PathBuf::from(pod::ENV_DIRECTORY), PathBuf::from)
+}
+
+fn copied(destination: &Path) -> ExitCode {
+    match copy(destination) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::say(format_args!(
+                "cannot copy this program to {}: {error}",
+                destination.display()
+            ));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,11 @@
+//! The sidecar against an operator on loopback: real TLS, and where it matters the real process.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod ask;
+mod attend;
+mod exec;
+mod hold;
+mod operator;
+mod process;
+mod refresh;
+mod render;

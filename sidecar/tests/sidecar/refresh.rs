@@ -1,0 +1,131 @@
+//! A sidecar that stays: newer revisions, outages, its own restarts.
+
+use splitvault_wire::{DeliverRequest, Delivery, Reason, pod};
+
+use crate::operator::{Operator, POD, Reply, delivered, environment};
+use crate::process::{Process, eventually, program};
+
+const SIDECAR: &[(&str, &str)] = &[(pod::REFRESH, "1"), (pod::MODE, "file")];
+const FIRST: Reply = Reply::Web(1, &[("A", "first")]);
+const SECOND: Reply = Reply::Web(2, &[("A", "second")]);
+
+async fn has(operator: &Operator, file: &str, content: &str) {
+    eventually(content, || operator.read(file).as_deref() == Some(content)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newer_revision_replaces_the_files() {
+    let operator = Operator::start(&[FIRST]).await;
+    let mut process = Process::attend(&operator, SIDECAR);
+    has(&operator, pod::GATE_ENV, "SPLITVAULT_REVISION='web:1'\n").await;
+    operator.reply(SECOND);
+    has(&operator, pod::GATE_ENV, "SPLITVAULT_REVISION='web:2'\n").await;
+    assert_eq!(operator.read(pod::ENV_FILE).unwrap(), "A='second'\n");
+    let asked = operator.asked();
+    assert!(asked[0].request.known.is_empty());
+    assert_eq!(asked[1].request.known["web"], 1);
+    assert!(process.runs());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_leaves_the_files_and_is_told_once() {
+    let operator = Operator::start(&[FIRST, Reply::Refuse(Reason::Unavailable)]).await;
+    let process = Process::attend(&operator, SIDECAR);
+    eventually("some tries fail", || operator.asked().len() >= 4).await;
+    assert_eq!(operator.read(pod::ENV_FILE).unwrap(), "A='first'\n");
+    operator.reply(SECOND);
+    has(&operator, pod::ENV_FILE, "A='second'\n").await;
+    process.says("delivered: web:2").await;
+    assert_eq!(
+        process.log().matches("Unavailable").count(),
+        1,
+        "{}",
+        process.log()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_ends_it_between_two_questions() {
+    let operator = Operator::start(&[FIRST]).await;
+    let mut process = Process::attend(&operator, &[(pod::REFRESH, "3600")]);
+    process.says("delivered").await;
+    process.terminate();
+    assert_eq!(process.ended().await.code(), Some(0));
+    assert_eq!(operator.read(pod::ENV_FILE).unwrap(), "A='first'\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_ends_once_after_a_late_delivery_and_then_stays() {
+    let operator = Operator::start(&[Reply::Refuse(Reason::NotReady)]).await;
+    let mut process = Process::attend(&operator, SIDECAR);
+    process.says("no variables yet").await;
+    let hook = program(&operator.files())
+        .args(["wait", "--for", "0s"])
+        .status()
+        .unwrap();
+    assert!(hook.success(), "kubelet kills a container whose hook fails");
+    operator.reply(FIRST);
+    assert_eq!(process.ended().await.code(), Some(0));
+    assert_eq!(
+        operator.read(pod::GATE_ENV).unwrap(),
+        "SPLITVAULT_REVISION='web:1'\n"
+    );
+
+    let mut process = Process::attend(&operator, SIDECAR);
+    let hook = program(&operator.files())
+        .args(["wait", "--for", "0s"])
+        .status()
+        .unwrap();
+    assert!(hook.success());
+    let before = operator.asked().len();
+    assert_eq!(operator.asked()[before - 1].request.known.len(), 0);
+    eventually("it asks on", || operator.asked().len() >= before + 2).await;
+    assert!(process.runs());
+    assert_eq!(
+        operator.asked()[before].request.known["web"],
+        1,
+        "it knows what is there"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_stays_after_a_delivery_in_time() {
+    let operator = Operator::start(&[FIRST]).await;
+    let mut process = Process::attend(&operator, SIDECAR);
+    let hook = program(&operator.files())
+        .args(["wait", "--for", "60s"])
+        .status()
+        .unwrap();
+    assert!(hook.success());
+    assert_eq!(
+        operator.read(pod::GATE_ENV).unwrap(),
+        "SPLITVAULT_REVISION='web:1'\n"
+    );
+    eventually("it asks on", || operator.asked().len() >= 2).await;
+    assert!(process.runs());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_outlives_the_authority_that_the_pod_started_with() {
+    fn stale(request: &DeliverRequest) -> Vec<u8> {
+        delivered(
+            request,
+            &Delivery {
+                environments: vec![environment("web", 1, &[])],
+            },
+            POD,
+            "none",
+        )
+    }
+    let (old, new) = (Operator::start(&[FIRST]).await, Operator::start(&[SECOND]).await);
+    // Delivered by the old operator together with the new authority's certificate.
+    std::fs::write(new.files().join(pod::CA_FILE), &new.ca).unwrap();
+    let mut process = Process::attend(&new, &[(pod::CA, &old.ca)]);
+    assert!(process.ended().await.success(), "{}", process.log());
+    assert_eq!(new.read(pod::CA_FILE).unwrap(), new.ca);
+
+    // What is no certificate does not replace those that are.
+    let operator = Operator::start(&[Reply::Raw(stale)]).await;
+    assert!(Process::attend(&operator, &[]).ended().await.success());
+    assert_eq!(operator.read(pod::CA_FILE), None);
+}
