@@ -93,17 +93,15 @@ impl Scope<'_> {
         out
     }
 
-    /// `key 32 ‖ commitment 32 = HKDF-SHA-256(ikm = key, salt, info)` (RFC 5869).
-    fn derive(&self, key: &SecretKey, salt: &[u8]) -> (Aes256Gcm, [u8; COMMITMENT]) {
+    /// `key 32 ‖ commitment 32 = HKDF-SHA-256(ikm = key, salt, info)` (RFC 5869). `None` is HKDF's limit of 255
+    /// blocks, of which this takes two.
+    fn derive(&self, key: &SecretKey, salt: &[u8]) -> Option<(Aes256Gcm, [u8; COMMITMENT])> {
         let mut okm = Zeroizing::new([0; SecretKey::LEN + COMMITMENT]);
-        // EXPOSE: HKDF's input. The output is two of 255 possible blocks, so expanding cannot fail; if it did,
-        // the zeros would be neither a commitment that matches nor a key that opens.
-        let expanded = Hkdf::<Sha256>::new(Some(salt), key.expose()).expand(&self.info(), okm.as_mut_slice());
-        debug_assert!(expanded.is_ok(), "64 bytes are within HKDF's limit");
-        let (key, commitment) = okm.split_at(SecretKey::LEN);
-        let key = Zeroizing::new(<[u8; SecretKey::LEN]>::try_from(key).unwrap_or_default());
-        let commitment = commitment.try_into().unwrap_or_default();
-        (Aes256Gcm::new((&*key).into()), commitment)
+        // EXPOSE: HKDF's input.
+        let prk = Hkdf::<Sha256>::new(Some(salt), key.expose());
+        prk.expand(&self.info(), okm.as_mut_slice()).ok()?;
+        let (key, commitment) = okm.split_first_chunk::<{ SecretKey::LEN }>()?;
+        Some((Aes256Gcm::new(key.into()), commitment.try_into().ok()?))
     }
 }
 
@@ -117,7 +115,7 @@ pub(crate) fn seal(
     let padded = padded_size(scope.padding, plaintext)?;
     let mut salt = [0; SALT];
     random::fill(&mut salt)?;
-    let (cipher, commitment) = scope.derive(key, &salt);
+    let (cipher, commitment) = scope.derive(key, &salt).ok_or(SealError::Cipher)?;
     let mut out = Vec::with_capacity(HEADER + padded + TAG);
     out.push(VERSION);
     out.extend_from_slice(id.as_bytes());
@@ -184,7 +182,7 @@ impl<'a> Parsed<'a> {
         if size > PADDED_LIMIT || !scope.padding.is_bucket(size) {
             return Err(OpenError::Malformed);
         }
-        let (cipher, commitment) = scope.derive(key, self.salt);
+        let (cipher, commitment) = scope.derive(key, self.salt).ok_or(OpenError::Refused)?;
         if !bool::from(commitment.ct_eq(self.commitment)) {
             return Err(OpenError::Refused);
         }
