@@ -1,1 +1,30 @@
-//! Placeholder.
+//! The split itself: names in the key database, values in the value store, and nothing but an encrypted token
+//! between the two.
+//!
+//! Here live environments and their revisions, the manifest that pins them, the commit protocol, history,
+//! re-encryption and the sweep, and the key database's trait with its SQLite implementation. Kubernetes must not.
+//!
+//! What holds after every call, crash or not: an environment is at its old revision whole or at its new one whole;
+//! whatever else a value store holds is an orphan that [`Vault::sweep`] removes. Nothing that was read is kept.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+mod digest;
+mod environment;
+mod error;
+mod fields;
+pub mod keys;
+mod place;
+pub mod sqlite;
+mod vault;
+
+mod entry;
+mod manifest;
+
+pub use digest::SourceDigestInput;
+pub use environment::{Described, Environment, HistoryEntry, Resealed, Swept, Written};
+pub use error::{OpenError, ReadError, Reason, SweepError, WriteError};
+pub use keys::{KeyStore, KeyStoreError};
+pub use sqlite::SqliteKeys;
+pub use vault::{Keks, Vault};

@@ -1,0 +1,236 @@
+//! The commit protocol: put the values, swap rows and manifest in one transaction, forget the old values.
+//!
+//! The transaction is the commit. Before it, what was put is an orphan; after it, what was replaced is one.
+
+use splitvault_crypto::{DigestKey, Id};
+use splitvault_dotenv::{Dotenv, Name};
+use splitvault_values::Token;
+
+use super::{ATTEMPTS, Vault};
+use crate::digest::{self, SourceDigestInput};
+use crate::environment::{HistoryEntry, Written};
+use crate::error::WriteError;
+use crate::keys::{Commit, Head, KeyStoreError, Standing};
+use crate::manifest::{self, Manifest};
+use crate::place::Place;
+
+/// What is to be there.
+struct Wanted<'a> {
+    uid: &'a str,
+    dotenv: &'a Dotenv,
+    source: &'a SourceDigestInput<'a>,
+    created: &'a [Name],
+    history_limit: usize,
+}
+
+impl Vault {
+    /// Makes this the content of an object's environment, as a new revision; the environment is made if there is none.
+    ///
+    /// `created` are the variables that the caller made rather than took from the source. At most `history_limit`
+    /// older revisions are kept. If content, source and `created` are those of the current revision, nothing is
+    /// written to either database; if only the latter two differ, the revision stays.
+    ///
+    /// # Errors
+    /// See [`WriteError`]. Of two writers that began at the same state one gets [`KeyStoreError::Conflict`].
+    pub async fn write(
+        &self,
+        uid: &str,
+        dotenv: &Dotenv,
+        source: &SourceDigestInput<'_>,
+        created: &[Name],
+        history_limit: usize,
+    ) -> Result<Written, WriteError> {
+        let wanted = Wanted {
+            uid,
+            dotenv,
+            source,
+            created,
+            history_limit,
+        };
+        let mut result = self.attempt(&wanted).await;
+        for _ in 1..ATTEMPTS {
+            if !matches!(result, Err(WriteError::Keys(KeyStoreError::Fenced))) {
+                break;
+            }
+            result = self.attempt(&wanted).await;
+        }
+        result
+    }
+
+    async fn attempt(&self, wanted: &Wanted<'_>) -> Result<Written, WriteError> {
+        let Standing { fence, head } = self.keys.standing(wanted.uid).await?;
+        let Some(head) = head else {
+            return self.make(wanted, fence).await;
+        };
+        let manifest = self.manifest(&head)?;
+        let (key, revision) = (&manifest.digest_key, head.revision);
+        if digest::is_content(key, revision, wanted.dotenv, &manifest.digest) {
+            self.refresh(wanted, fence, head, manifest).await
+        } else {
+            self.replace(wanted, fence, head, manifest).await
+        }
+    }
+
+    /// The first revision.
+    async fn make(&self, wanted: &Wanted<'_>, fence: u64) -> Result<Written, WriteError> {
+        let place = self.place(Id::make()?);
+        let mut commit = Commit {
+            uid: wanted.uid.to_owned(),
+            environment: place.environment,
+            expected: None,
+            fence,
+            revision: 1,
+            manifests: Vec::new(),
+            rows: Vec::new(),
+            dropped: Vec::new(),
+        };
+        let (tokens, digest) = self
+            .put_revision(wanted, &mut commit, DigestKey::make()?, Vec::new())
+            .await?;
+        self.settle(&commit, &tokens, &[]).await?;
+        Ok(Written {
+            revision: 1,
+            digest,
+            changed: true,
+        })
+    }
+
+    /// The next revision; the one before becomes history.
+    async fn replace(
+        &self,
+        wanted: &Wanted<'_>,
+        fence: u64,
+        head: Head,
+        mut former: Manifest,
+    ) -> Result<Written, WriteError> {
+        let place = self.place(head.environment);
+        let mut history = std::mem::take(&mut former.history);
+        history.push(former.remembered(head.revision));
+        let dropped = beyond(wanted.history_limit, &mut history);
+        let stale = self.stale(place, &dropped).await?;
+        let mut commit = next(&head, fence, dropped)?;
+        if wanted.history_limit > 0 {
+            former.current = false;
+            let sealed = former.seal(&self.names_ring, place, head.revision)?;
+            commit.manifests.push((head.revision, sealed));
+        }
+        commit.revision = head.revision.checked_add(1).ok_or(WriteError::Internal)?;
+        let (tokens, digest) = self
+            .put_revision(wanted, &mut commit, former.digest_key, history)
+            .await?;
+        self.settle(&commit, &tokens, &stale).await?;
+        Ok(Written {
+            revision: commit.revision,
+            digest,
+            changed: true,
+        })
+    }
+
+    /// The same content: at most the manifest changes.
+    async fn refresh(
+        &self,
+        wanted: &Wanted<'_>,
+        fence: u64,
+        head: Head,
+        mut manifest: Manifest,
+    ) -> Result<Written, WriteError> {
+        let written = Written {
+            revision: head.revision,
+            digest: manifest.digest,
+            changed: false,
+        };
+        let dropped = beyond(wanted.history_limit, &mut manifest.history);
+        let same_source = wanted.source.matches(&manifest.digest_key, &manifest.source);
+        if same_source && manifest.created == wanted.created && dropped.is_empty() {
+            return Ok(written);
+        }
+        let place = self.place(head.environment);
+        let stale = self.stale(place, &dropped).await?;
+        let mut commit = next(&head, fence, dropped)?;
+        manifest.writes += 1;
+        manifest.source = wanted.source.digest(&manifest.digest_key);
+        manifest.created = wanted.created.to_vec();
+        let sealed = manifest.seal(&self.names_ring, place, head.revision)?;
+        commit.manifests.push((head.revision, sealed));
+        self.settle(&commit, &[], &stale).await?;
+        Ok(written)
+    }
+
+    /// Puts the wanted content into the store, and its rows and manifest into the commit, as the current revision.
+    async fn put_revision(
+        &self,
+        wanted: &Wanted<'_>,
+        commit: &mut Commit,
+        digest_key: DigestKey,
+        history: Vec<HistoryEntry>,
+    ) -> Result<(Vec<Token>, [u8; 32]), WriteError> {
+        let (revision, place) = (commit.revision, self.place(commit.environment));
+        let (rows, tokens) = self.put(place, revision, wanted.dotenv).await?;
+        let digest = digest::content(&digest_key, revision, wanted.dotenv);
+        let manifest = Manifest {
+            current: true,
+            writes: commit.expected.unwrap_or_default() + 1,
+            uid: wanted.uid.to_owned(),
+            rows: manifest::list(&rows),
+            digest,
+            source: wanted.source.digest(&digest_key),
+            digest_key,
+            created: wanted.created.to_vec(),
+            history,
+        };
+        let sealed = manifest.seal(&self.names_ring, place, revision)?;
+        commit.manifests.push((revision, sealed));
+        commit.rows.push((revision, rows));
+        Ok((tokens, digest))
+    }
+
+    /// Commits, and forgets the values that lost: the old ones, or the new ones when the commit was refused. When its
+    /// outcome is not known, both stay; a sweep knows.
+    pub(super) async fn settle(
+        &self,
+        commit: &Commit,
+        fresh: &[Token],
+        stale: &[Token],
+    ) -> Result<(), WriteError> {
+        match self.keys.commit(commit).await {
+            Ok(()) => {
+                self.forget(stale).await;
+                Ok(())
+            }
+            Err(error @ (KeyStoreError::Conflict | KeyStoreError::Fenced)) => {
+                self.forget(fresh).await;
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn stale(&self, place: Place, dropped: &[u64]) -> Result<Vec<Token>, WriteError> {
+        let mut stale = Vec::new();
+        for revision in dropped {
+            stale.extend(self.claimed(place, *revision).await?);
+        }
+        Ok(stale)
+    }
+}
+
+/// A commit that leaves everything as it is.
+pub(super) fn next(head: &Head, fence: u64, dropped: Vec<u64>) -> Result<Commit, WriteError> {
+    head.writes.checked_add(1).ok_or(WriteError::Internal)?;
+    Ok(Commit {
+        uid: head.uid.clone(),
+        environment: head.environment,
+        expected: Some(head.writes),
+        fence,
+        revision: head.revision,
+        manifests: Vec::new(),
+        rows: Vec::new(),
+        dropped,
+    })
+}
+
+/// Takes the oldest revisions out of the history until `limit` are left.
+fn beyond(limit: usize, history: &mut Vec<HistoryEntry>) -> Vec<u64> {
+    let excess = history.len().saturating_sub(limit);
+    history.drain(..excess).map(|past| past.revision).collect()
+}
