@@ -1,1 +1,225 @@
-//! Placeholder.
+//! From a pod to the patch that injects it: pure, no I/O.
+//!
+//! Validate, choose the way per container, add the sidecar with its volumes, add each container's variables and
+//! mounts, mark. What cannot work is refused with a sentence that names the fix. The patch is made against the
+//! object as received, so that no field that this version does not know is lost. No value is ever seen here; names
+//! of variables only where every VaultSecret exposes its own.
+
+mod clashes;
+mod containers;
+mod edits;
+mod identity;
+mod refusal;
+mod sidecar;
+mod variables;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+use json_patch::Patch;
+use k8s_openapi::api::core::v1::Pod;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use splitvault_api::{Mode, Refresh, Request, annotations};
+use splitvault_wire::pod as wire;
+
+use containers::{Target, Way};
+use edits::Edits;
+use identity::Identity;
+pub use refusal::{NoCommand, Refusal};
+
+/// Name of the injected container.
+pub const CONTAINER: &str = "splitvault";
+/// What the marker annotation holds.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What is the same for every pod.
+#[derive(Debug, Clone)]
+pub struct InjectConfig {
+    /// The sidecar's image.
+    pub image: String,
+    /// `Always`, `IfNotPresent` or `Never`.
+    pub pull_policy: String,
+    /// The delivery API's URL, `https://…`.
+    pub operator_url: String,
+    /// The sidecar's log level: `info`, `debug` or `trace`.
+    pub log_level: String,
+}
+
+/// What a pod is injected with at this moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// What is the same for every pod.
+    pub config: &'a InjectConfig,
+    /// The certificates (PEM) that the delivery API's chains to.
+    pub ca: &'a str,
+    /// Whether kubelets read environment files (`fileKeyRef`, KEP-3721).
+    pub environment_files: bool,
+}
+
+/// A VaultSecret that the pod asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Injectable {
+    /// Its name.
+    pub name: String,
+    /// What may be known of its variables.
+    pub names: Names,
+}
+
+/// What may be known of a VaultSecret's variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Names {
+    /// These; they may stand in pod specs.
+    Exposed(Vec<String>),
+    /// They may not stand in pod specs.
+    Hidden,
+    /// It cannot be told now.
+    Unknown(Unknown),
+}
+
+/// Why a VaultSecret's variables cannot be told now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// There is no such VaultSecret.
+    Missing,
+    /// It is not in the stores yet.
+    NotReady,
+    /// The pod's ServiceAccount may not have it.
+    NotAllowed,
+    /// The key database or the API server does not answer.
+    Unavailable,
+}
+
+/// What to do to a pod.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Injection {
+    /// RFC 6902; empty for a pod that is injected already.
+    pub patch: Patch,
+    /// Sentences for the person who made the pod.
+    pub warnings: Vec<String>,
+}
+
+/// Whether the pod has been injected; such a pod is left as it is.
+#[must_use]
+pub fn is_injected(pod: &Value) -> bool {
+    let marked = pod["metadata"]["annotations"].get(annotations::INJECTED).is_some();
+    let containers = pod["spec"]["initContainers"].as_array();
+    marked && containers.is_some_and(|all| all.iter().any(|container| container["name"] == CONTAINER))
+}
+
+/// Plans the injection of `pod`, which asks for `objects` by `request`, both in the same order.
+///
+/// # Errors
+/// [`Refusal`] when the pod cannot get what it asks for in the way it asks.
+pub fn inject(
+    pod: &Value,
+    request: &Request,
+    objects: &[Injectable],
+    around: &Surroundings<'_>,
+) -> Result<Injection, Refusal> {
+    if is_injected(pod) {
+        return Ok(Injection::default());
+    }
+    let typed = Pod::deserialize(pod).map_err(|_| Refusal::Malformed)?;
+    let spec = typed.spec.ok_or(Refusal::Malformed)?;
+    let mut warnings = about_objects(objects);
+    let targets = containers::choose(&spec, request, objects, around, &mut warnings)?;
+    clashes::refuse(&spec, request, &targets)?;
+    let identity = Identity::of(&spec, request, &targets, &mut warnings);
+    variables::warn_about(&spec, &targets, objects, &mut warnings);
+
+    let mut edits = Edits::of(pod);
+    for target in &targets {
+        apply(&mut edits, target, request, objects, around);
+    }
+    let volumes = sidecar::volumes(&targets);
+    edits.append(&["spec".into(), "volumes".into()], volumes);
+    // Last: it moves the other init containers, whose places the edits above name.
+    let container = sidecar::container(&spec, request, &targets, identity, around);
+    edits.prepend(&["spec".into(), "initContainers".into()], vec![container]);
+    let marker = ["metadata".into(), "annotations".into(), annotations::INJECTED.into()];
+    edits.set(&marker, json!(VERSION));
+    Ok(Injection { patch: edits.finish(), warnings })
+}
+
+fn apply(
+    edits: &mut Edits<'_>,
+    target: &Target<'_>,
+    request: &Request,
+    objects: &[Injectable],
+    around: &Surroundings<'_>,
+) {
+    let field = |field: &str| target.field(field);
+    edits.prepend(&field("env"), variables::of(target, objects, around.environment_files));
+    edits.append(&field("volumeMounts"), mounts(target, request));
+    if target.way == Way::Exec {
+        edits.prepend(&field("command"), vec![json!(wire::COPIED_BINARY), json!("exec"), json!("--")]);
+    }
+}
+
+/// Where the container finds the files; kubelet needs no mount for those that it reads itself.
+fn mounts(target: &Target<'_>, request: &Request) -> Vec<Value> {
+    let env = |path: &str| json!({"name": wire::ENV_VOLUME, "mountPath": path, "readOnly": true});
+    match (target.way, &request.path) {
+        (Way::Kubelet, _) => Vec::new(),
+        (Way::Exec, _) => {
+            vec![
+                env(wire::ENV_DIRECTORY),
+                json!({"name": wire::BIN_VOLUME, "mountPath": wire::BIN_DIRECTORY, "readOnly": true}),
+            ]
+        }
+        (Way::File, None) => vec![env(wire::ENV_DIRECTORY)],
+        (Way::File, Some(path)) => {
+            let mut mount = env(mount_path(path, request.refresh));
+            if request.refresh == Refresh::Once {
+                mount["subPath"] = json!(wire::ENV_FILE);
+            }
+            vec![mount]
+        }
+    }
+}
+
+/// A file that stays as it is is mounted by itself. One that is replaced by rename needs its directory mounted.
+fn mount_path(path: &str, refresh: Refresh) -> &str {
+    match refresh {
+        Refresh::Once => path,
+        Refresh::Every(_) => path.rsplit_once('/').map_or(path, |(directory, _)| directory),
+    }
+}
+
+fn about_objects(objects: &[Injectable]) -> Vec<String> {
+    let warning = |object: &Injectable| {
+        let name = &object.name;
+        match object.names {
+            Names::Exposed(_) | Names::Hidden => None,
+            Names::Unknown(Unknown::Missing) => {
+                Some(format!("there is no VaultSecret {name} in this namespace yet: the pod waits for it"))
+            }
+            Names::Unknown(Unknown::NotReady) => {
+                Some(format!("VaultSecret {name} is not ready yet: the pod waits for it"))
+            }
+            Names::Unknown(Unknown::NotAllowed) => Some(format!(
+                "VaultSecret {name} does not list the pod's ServiceAccount in spec.access: the pod will not get it"
+            )),
+            // It passes; nothing that a person could do.
+            Names::Unknown(Unknown::Unavailable) => None,
+        }
+    };
+    objects.iter().filter_map(warning).collect()
+}
+
+/// Whether the pod's mode is `env` in some container that is started by `exec`.
+fn has_exec(targets: &[Target<'_>]) -> bool {
+    targets.iter().any(|target| target.way == Way::Exec)
+}
+
+fn mode_variable(request: &Request) -> &'static str {
+    match request.mode {
+        Mode::Env => wire::MODE_ENV,
+        Mode::File => wire::MODE_FILE,
+    }
+}

@@ -1,1 +1,117 @@
-//! Placeholder.
+//! The admission webhook: pods that ask for variables are injected, VaultSecrets that cannot be processed refused.
+//!
+//! The decisions are pure and elsewhere ([`crate::inject`], [`splitvault_api::Desired`]); here are HTTP, the review's
+//! envelope and the look-ups. No body and no object is ever logged.
+
+mod lookup;
+mod pods;
+mod review;
+mod vaultsecrets;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http::StatusCode;
+
+use crate::inject::InjectConfig;
+use crate::metrics::Metrics;
+use lookup::EnvironmentFiles;
+use review::{Answer, Review};
+
+/// Bytes of a review: an object of etcd's 1.5 MiB, and the old one beside it.
+pub const BODY_LIMIT: usize = 3 * 1024 * 1024;
+
+/// The key database does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the key database does not answer")]
+pub struct Unavailable;
+
+/// Where names of variables come from. Asked only for VaultSecrets that expose them.
+#[async_trait]
+pub trait ExposedNames: Send + Sync {
+    /// Revision and names of the VaultSecret with this UID; `None` when nothing is stored for it yet.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; the pod's owner tries again.
+    async fn names(&self, uid: &str) -> Result<Option<(u64, Vec<String>)>, Unavailable>;
+}
+
+/// What the webhook works with.
+#[derive(Clone)]
+pub struct WebhookState {
+    /// For VaultSecrets, one at a time, by name.
+    pub client: kube::Client,
+    /// For the names of those that expose them.
+    pub names: Arc<dyn ExposedNames>,
+    /// What is injected.
+    pub config: Arc<InjectConfig>,
+    /// The certificates (PEM) that injected sidecars trust.
+    pub ca: Arc<ArcSwap<String>>,
+    /// Where admissions are counted.
+    pub metrics: Metrics,
+}
+
+impl fmt::Debug for WebhookState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookState").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// `POST /mutate-pods` and `POST /validate-vaultsecrets`.
+pub fn router(state: WebhookState) -> Router {
+    let webhook = Webhook { state, environment_files: Arc::new(EnvironmentFiles::default()) };
+    Router::new()
+        .route("/mutate-pods", post(mutate_pods))
+        .route("/validate-vaultsecrets", post(validate_vaultsecrets))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(webhook)
+}
+
+#[derive(Clone)]
+struct Webhook {
+    state: WebhookState,
+    environment_files: Arc<EnvironmentFiles>,
+}
+
+async fn mutate_pods(State(webhook): State<Webhook>, body: Bytes) -> Response {
+    let start = Instant::now();
+    let Some(review) = Review::parse(&body) else {
+        return malformed(&webhook, "pods", start);
+    };
+    let answer = pods::admit(&webhook, &review).await;
+    respond(&webhook, "pods", &review, &answer, start)
+}
+
+async fn validate_vaultsecrets(State(webhook): State<Webhook>, body: Bytes) -> Response {
+    let start = Instant::now();
+    let Some(review) = Review::parse(&body) else {
+        return malformed(&webhook, "vaultsecrets", start);
+    };
+    let answer = vaultsecrets::admit(&review);
+    respond(&webhook, "vaultsecrets", &review, &answer, start)
+}
+
+fn malformed(webhook: &Webhook, name: &'static str, start: Instant) -> Response {
+    webhook.state.metrics.admission(name, "malformed", start.elapsed());
+    (StatusCode::BAD_REQUEST, "not an AdmissionReview of admission.k8s.io/v1\n").into_response()
+}
+
+fn respond(webhook: &Webhook, name: &'static str, review: &Review, answer: &Answer, start: Instant) -> Response {
+    webhook.state.metrics.admission(name, answer.outcome(), start.elapsed());
+    if let Answer::Refused { message, .. } = answer {
+        let namespace = review.request.namespace.as_deref().unwrap_or_default();
+        tracing::info!(webhook = name, namespace, "refused: {message}");
+    }
+    axum::Json(answer.to_review(&review.request.uid)).into_response()
+}

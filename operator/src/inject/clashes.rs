@@ -1,0 +1,46 @@
+//! Names and places that the pod uses itself and the injection needs.
+
+use k8s_openapi::api::core::v1::PodSpec;
+use splitvault_api::Request;
+use splitvault_wire::pod as wire;
+
+use super::containers::Target;
+use super::{Refusal, mounts};
+
+const VOLUMES: [&str; 3] = [wire::ENV_VOLUME, wire::BIN_VOLUME, wire::TOKEN_VOLUME];
+const VARIABLES: [&str; 2] = [wire::REVISION, wire::KEEP];
+
+/// Refuses the first clash.
+pub(super) fn refuse(spec: &PodSpec, request: &Request, targets: &[Target<'_>]) -> Result<(), Refusal> {
+    let taken = |name: &&&str| spec.volumes.iter().flatten().any(|volume| volume.name == ***name);
+    if let Some(name) = VOLUMES.iter().find(taken) {
+        return Err(Refusal::NameTaken { what: "volume", name });
+    }
+    targets.iter().try_for_each(|target| {
+        mounted(target, request)?;
+        set(target)
+    })
+}
+
+fn set(target: &Target<'_>) -> Result<(), Refusal> {
+    let container = target.container;
+    let taken = |name: &&&str| container.env.iter().flatten().any(|variable| variable.name == ***name);
+    match VARIABLES.iter().find(taken) {
+        None => Ok(()),
+        Some(name) => Err(Refusal::VariableTaken { container: container.name.clone(), name }),
+    }
+}
+
+fn mounted(target: &Target<'_>, request: &Request) -> Result<(), Refusal> {
+    let container = target.container;
+    let paths = container.volume_mounts.iter().flatten().map(|mount| mount.mount_path.as_str());
+    let devices = container.volume_devices.iter().flatten().map(|device| device.device_path.as_str());
+    let taken: Vec<_> = paths.chain(devices).map(|path| path.trim_end_matches('/')).collect();
+    for mount in mounts(target, request) {
+        let path = mount["mountPath"].as_str().unwrap_or_default();
+        if taken.contains(&path) {
+            return Err(Refusal::MountTaken { container: container.name.clone(), path: path.to_owned() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Why a pod is not injected and so not admitted.
+
+use std::fmt;
+
+use super::Unknown;
+
+/// Why a pod cannot get what it asks for. Its Display is the sentence for the person, and names the fix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Not a pod as this version knows them.
+    #[error("the pod cannot be read: its spec does not have the shape of v1 Pod")]
+    Malformed,
+    /// A pod for another operating system.
+    #[error("splitvault.dev/inject works on Linux only: the pod's spec.os.name is another")]
+    NotLinux,
+    /// An annotation names a container that is not there.
+    #[error("annotation splitvault.dev/containers: there is no container {name}; the pod has {there}")]
+    NoSuchContainer {
+        /// As it stands in the annotation.
+        name: String,
+        /// Those that the pod has.
+        there: String,
+    },
+    /// Neither can kubelet set the variables nor can the command be prefixed.
+    #[error(
+        "container {container} has no command in the pod's spec, so its variables must be set by kubelet, and {why}; \
+         or write the image's entrypoint as the container's command; or take annotation splitvault.dev/mode: file; \
+         or leave the container out with annotation splitvault.dev/containers"
+    )]
+    NoCommand {
+        /// The container.
+        container: String,
+        /// Why kubelet cannot.
+        why: NoCommand,
+    },
+    /// A volume or a container has the name that the injection needs.
+    #[error("the pod has a {what} {name} of its own: rename it, the name is Splitvault's")]
+    NameTaken {
+        /// `volume` or `container`.
+        what: &'static str,
+        /// Its name.
+        name: &'static str,
+    },
+    /// Something else is mounted where the files must be.
+    #[error("container {container} mounts something else at {path}: move that, or set annotation splitvault.dev/path")]
+    MountTaken {
+        /// The container.
+        container: String,
+        /// Where.
+        path: String,
+    },
+    /// The pod sets a variable that is Splitvault's.
+    #[error("container {container} sets {name} itself: remove it, the name is Splitvault's")]
+    VariableTaken {
+        /// The container.
+        container: String,
+        /// The variable.
+        name: &'static str,
+    },
+}
+
+impl Refusal {
+    /// Whether the same pod may be admitted a moment later without being changed.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::NoCommand { why, .. } => match why {
+                NoCommand::Unknown { why, .. } => !matches!(why, Unknown::NotAllowed),
+                NoCommand::Hidden { .. } | NoCommand::NoEnvironmentFiles => false,
+            },
+            Self::Malformed
+            | Self::NotLinux
+            | Self::NoSuchContainer { .. }
+            | Self::NameTaken { .. }
+            | Self::MountTaken { .. }
+            | Self::VariableTaken { .. } => false,
+        }
+    }
+}
+
+/// Why kubelet cannot set a container's variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoCommand {
+    /// A VaultSecret does not expose its names.
+    Hidden {
+        /// The VaultSecret.
+        name: String,
+    },
+    /// The names cannot be told now.
+    Unknown {
+        /// The VaultSecret.
+        name: String,
+        /// Why.
+        why: Unknown,
+    },
+    /// Kubelets do not read environment files.
+    NoEnvironmentFiles,
+}
+
+impl fmt::Display for NoCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hidden { name } => write!(
+                f,
+                "VaultSecret {name} keeps its names out of pod specs: set its spec.exposeNames to true"
+            ),
+            Self::Unknown { name, why } => match why {
+                Unknown::Missing => write!(
+                    f,
+                    "VaultSecret {name} does not exist yet: apply it and try again (controllers try again by themselves)"
+                ),
+                Unknown::NotReady => {
+                    write!(f, "VaultSecret {name} is not ready yet: try again (controllers try again by themselves)")
+                }
+                Unknown::NotAllowed => write!(
+                    f,
+                    "VaultSecret {name} does not list the pod's ServiceAccount in its spec.access: add it there"
+                ),
+                Unknown::Unavailable => write!(
+                    f,
+                    "the names of VaultSecret {name} cannot be read now: try again (controllers try again by themselves)"
+                ),
+            },
+            Self::NoEnvironmentFiles => write!(
+                f,
+                "this cluster's kubelets do not read environment files (they do from Kubernetes 1.35 on)"
+            ),
+        }
+    }
+}

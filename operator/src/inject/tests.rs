@@ -1,0 +1,6 @@
+//! Pod in, pod out.
+
+mod refused;
+mod sidecar;
+mod surroundings;
+mod ways;

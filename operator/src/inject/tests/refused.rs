@@ -1,0 +1,131 @@
+//! What cannot work is refused, and the sentence names the fix.
+
+use serde_json::{Value, json};
+
+use crate::inject::fixture::*;
+use crate::inject::{Names, NoCommand, Refusal, Unknown};
+
+#[test]
+fn a_container_without_command_needs_exposed_names() {
+    let refusal = refused(&pod(json!([bare()])), &Names::Hidden);
+    let why = NoCommand::Hidden { name: "web".to_owned() };
+    assert_eq!(refusal, Refusal::NoCommand { container: "app".to_owned(), why });
+    assert!(!refusal.is_passing());
+    let sentence = refusal.to_string();
+    for advice in ["exposeNames", "command", "splitvault.dev/mode: file", "splitvault.dev/containers"] {
+        assert!(sentence.contains(advice), "{sentence}");
+    }
+}
+
+#[test]
+fn an_empty_command_is_none() {
+    let mut container = bare();
+    container["command"] = json!([]);
+    assert!(matches!(refused(&pod(json!([container])), &Names::Hidden), Refusal::NoCommand { .. }));
+}
+
+#[test]
+fn what_may_pass_by_itself_is_worth_another_try() {
+    for (why, passing) in [
+        (Unknown::Missing, true),
+        (Unknown::NotReady, true),
+        (Unknown::Unavailable, true),
+        (Unknown::NotAllowed, false),
+    ] {
+        let refusal = refused(&pod(json!([bare()])), &Names::Unknown(why));
+        assert_eq!(refusal.is_passing(), passing, "{why:?}");
+        assert!(refusal.to_string().contains("web"));
+    }
+}
+
+#[test]
+fn without_environment_files_a_command_is_needed() {
+    let refusal = plan(&pod(json!([bare()])), &exposed(&["A"]), false).unwrap_err();
+    assert_eq!(
+        refusal,
+        Refusal::NoCommand { container: "app".to_owned(), why: NoCommand::NoEnvironmentFiles }
+    );
+}
+
+#[test]
+fn an_init_container_that_is_named_needs_a_way_like_any_other() {
+    let mut pod = annotated(pod(json!([app()])), "containers", "app,setup");
+    pod["spec"]["initContainers"] = json!([{"name": "setup", "image": "i"}]);
+    assert!(matches!(refused(&pod, &Names::Hidden), Refusal::NoCommand { container, .. } if container == "setup"));
+}
+
+#[test]
+fn a_container_that_is_not_there_is_named_with_those_that_are() {
+    let pod = annotated(pod(json!([app()])), "containers", "app,ap");
+    let refusal = refused(&pod, &Names::Hidden);
+    assert_eq!(refusal, Refusal::NoSuchContainer { name: "ap".to_owned(), there: "app".to_owned() });
+}
+
+#[test]
+fn names_and_places_of_ours_are_not_taken_over() {
+    let change = |place: &str, value: Value| {
+        let mut pod = pod(json!([app()]));
+        let (parent, field) = place.rsplit_once('/').unwrap();
+        pod.pointer_mut(parent).unwrap()[field] = value;
+        refused(&pod, &Names::Hidden)
+    };
+    let container = |what| Refusal::NameTaken { what, name: "splitvault" };
+    assert_eq!(change("/spec/containers/0/name", json!("splitvault")), container("container"));
+    assert_eq!(
+        change("/spec/initContainers", json!([{"name": "splitvault", "image": "i"}])),
+        container("container")
+    );
+    for name in ["splitvault-env", "splitvault-bin", "splitvault-token"] {
+        let refusal = change("/spec/volumes", json!([{"name": name, "hostPath": {"path": "/"}}]));
+        assert_eq!(refusal, Refusal::NameTaken { what: "volume", name });
+    }
+    for path in ["/run/splitvault", "/run/splitvault/", "/splitvault"] {
+        let refusal = change("/spec/containers/0/volumeMounts", json!([{"name": "data", "mountPath": path}]));
+        assert!(matches!(refusal, Refusal::MountTaken { .. }), "{path}");
+    }
+    for name in ["SPLITVAULT_REVISION", "SPLITVAULT_KEEP"] {
+        let refusal = change("/spec/containers/0/env", json!([{"name": name, "value": "x"}]));
+        assert_eq!(refusal, Refusal::VariableTaken { container: "app".to_owned(), name });
+    }
+}
+
+#[test]
+fn a_path_that_is_mounted_already_is_refused() {
+    let mut pod = annotated(annotated(pod(json!([app()])), "mode", "file"), "path", "/data/.env");
+    pod["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "data", "mountPath": "/data"}]);
+    assert!(matches!(refused(&pod, &Names::Hidden), Refusal::MountTaken { path, .. } if path == "/data"));
+}
+
+#[test]
+fn other_operating_systems_are_refused() {
+    let mut pod = pod(json!([app()]));
+    pod["spec"]["os"] = json!({"name": "windows"});
+    assert_eq!(refused(&pod, &Names::Hidden), Refusal::NotLinux);
+    pod["spec"]["os"] = json!({"name": "linux"});
+    admitted(&pod, &Names::Hidden);
+}
+
+#[test]
+fn what_is_no_pod_is_refused_and_not_quoted() {
+    let specs = [
+        Value::Null,
+        json!([]),
+        json!("spec"),
+        json!({}),
+        json!({"containers": []}),
+        json!({"containers": {"name": "canary-5e1f"}}),
+        json!({"containers": ["canary-5e1f"]}),
+        json!({"containers": [{"name": 7}]}),
+        json!({"containers": [{"name": "app", "command": "canary-5e1f"}]}),
+        json!({"containers": [{"name": "app", "env": [{"value": 1}]}]}),
+        json!({"containers": [{"name": "app"}], "initContainers": 1}),
+        json!({"containers": [{"name": "app"}], "volumes": "canary-5e1f"}),
+    ];
+    for spec in specs {
+        let mut pod = pod(json!([]));
+        pod["spec"] = spec.clone();
+        let refusal = refused(&pod, &Names::Hidden);
+        assert_eq!(refusal, Refusal::Malformed, "{spec}");
+        assert!(!format!("{refusal} {refusal:?}").contains("canary"));
+    }
+}

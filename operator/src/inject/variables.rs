@@ -1,0 +1,140 @@
+//! What a container's `env` gets: variables by kubelet, the gate, and the names that the pod keeps to itself.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{Container, PodSpec};
+use serde_json::{Value, json};
+use splitvault_wire::pod as wire;
+
+use super::containers::{Target, Way};
+use super::{Injectable, Names};
+
+/// Names in one warning; the API server cuts a warning after 256 bytes.
+const SHOWN: usize = 5;
+/// What starts with this steers Splitvault, and comes from no VaultSecret.
+const RESERVED: &str = "SPLITVAULT_";
+
+/// The entries. They come before the pod's own, so that those may refer to them by `$(NAME)`.
+pub(super) fn of(target: &Target<'_>, objects: &[Injectable], environment_files: bool) -> Vec<Value> {
+    let own = own(target.container);
+    let mut entries = Vec::new();
+    match target.way {
+        Way::Kubelet => {
+            let names = usable(objects).into_iter().filter(|name| !own.contains(name));
+            entries.extend(names.map(|name| from_file(name, wire::KUBELET_ENV, name, true)));
+        }
+        Way::Exec => {
+            let keep: Vec<_> = own.into_iter().filter(|name| is_name(name)).collect();
+            if !keep.is_empty() {
+                entries.push(json!({"name": wire::KEEP, "value": keep.join(",")}));
+            }
+        }
+        Way::File => {}
+    }
+    if environment_files {
+        // Not optional: kubelet does not make the container before the file is there.
+        entries.push(from_file(wire::REVISION, wire::GATE_ENV, wire::REVISION, false));
+    }
+    entries
+}
+
+/// Says what a person may not expect.
+pub(super) fn warn_about(
+    spec: &PodSpec,
+    targets: &[Target<'_>],
+    objects: &[Injectable],
+    warnings: &mut Vec<String>,
+) {
+    let unusable: BTreeSet<_> = exposed(objects).filter(|name| !is_usable(name)).collect();
+    if !unusable.is_empty() && targets.iter().any(|target| target.way == Way::Kubelet) {
+        warnings.push(format!("not set, because they are no names of variables: {}", list(&unusable)));
+    }
+    for target in targets.iter().filter(|target| target.way != Way::File) {
+        warn_about_container(target, objects, warnings);
+    }
+    let by_cluster = matches!(spec.dns_policy.as_deref(), None | Some("ClusterFirst"));
+    let host = spec.host_network == Some(true);
+    if spec.dns_policy.as_deref() != Some("ClusterFirstWithHostNet") && (host || !by_cluster) {
+        warnings.push(
+            "the pod does not use the cluster's DNS, so the sidecar may not find the operator: \
+             set dnsPolicy to ClusterFirstWithHostNet (host network) or ClusterFirst"
+                .to_owned(),
+        );
+    }
+}
+
+fn warn_about_container(target: &Target<'_>, objects: &[Injectable], warnings: &mut Vec<String>) {
+    let container = target.container;
+    let name = &container.name;
+    let own = own(container);
+    let both: BTreeSet<_> = usable(objects).into_iter().filter(|name| own.contains(name)).collect();
+    if target.way == Way::Kubelet && !both.is_empty() {
+        warnings.push(format!("container {name} sets these itself, which wins: {}", list(&both)));
+    }
+    if target.way == Way::Exec && !own.is_empty() {
+        warnings.push(format!("what container {name} sets in env wins over its VaultSecrets"));
+    }
+    if container.env_from.as_ref().is_some_and(|from| !from.is_empty()) {
+        warnings.push(format!("VaultSecrets win over what container {name} takes by envFrom"));
+    }
+    if target.way == Way::Exec && has_exec_hooks(container) {
+        warnings.push(format!("exec probes and hooks of container {name} do not have the variables"));
+    }
+}
+
+fn has_exec_hooks(container: &Container) -> bool {
+    let probes = [&container.liveness_probe, &container.readiness_probe, &container.startup_probe];
+    let lifecycle = container.lifecycle.as_ref();
+    let hooks = [
+        lifecycle.and_then(|lifecycle| lifecycle.post_start.as_ref()),
+        lifecycle.and_then(|lifecycle| lifecycle.pre_stop.as_ref()),
+    ];
+    probes.into_iter().flatten().any(|probe| probe.exec.is_some())
+        || hooks.into_iter().flatten().any(|hook| hook.exec.is_some())
+}
+
+fn from_file(name: &str, file: &str, key: &str, optional: bool) -> Value {
+    let mut reference = json!({"volumeName": wire::ENV_VOLUME, "path": file, "key": key});
+    if optional {
+        reference["optional"] = json!(true);
+    }
+    json!({"name": name, "valueFrom": {"fileKeyRef": reference}})
+}
+
+/// Names that the pod's spec sets itself.
+fn own(container: &Container) -> BTreeSet<&str> {
+    container.env.iter().flatten().map(|variable| variable.name.as_str()).collect()
+}
+
+fn exposed(objects: &[Injectable]) -> impl Iterator<Item = &str> {
+    let names = objects.iter().filter_map(|object| match &object.names {
+        Names::Exposed(names) => Some(names),
+        Names::Hidden | Names::Unknown(_) => None,
+    });
+    names.flatten().map(String::as_str)
+}
+
+/// The names that may become variables, in order, each once.
+fn usable(objects: &[Injectable]) -> Vec<&str> {
+    let mut seen = BTreeSet::new();
+    exposed(objects).filter(|name| is_usable(name) && seen.insert(*name)).collect()
+}
+
+fn is_usable(name: &str) -> bool {
+    is_name(name) && !name.starts_with(RESERVED)
+}
+
+/// `[A-Za-z_][A-Za-z0-9_]*`: what every shell and every kubelet takes.
+fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    first && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn list(names: &BTreeSet<&str>) -> String {
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| name.chars().take(40).collect::<String>()).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

@@ -1,0 +1,80 @@
+//! Pods that ask for variables.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use splitvault_api::Request;
+
+use super::review::{Answer, Review};
+use super::{Webhook, lookup};
+use crate::inject::{self, Surroundings};
+
+/// Set by kubelet on the image of a static pod, which runs already and cannot be changed.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// Reads what the annotations ask for, looks the VaultSecrets up, and plans the injection.
+pub(super) async fn admit(webhook: &Webhook, review: &Review) -> Answer {
+    let request = &review.request;
+    let pod = &request.object;
+    let main = request.sub_resource.as_deref().is_none_or(str::is_empty);
+    if request.operation != "CREATE" || !main {
+        return Answer::Allowed;
+    }
+    let annotations = match annotations(pod) {
+        Some(annotations) => annotations,
+        None => return refused("the pod's annotations are not text", false),
+    };
+    let asked = match Request::parse(&annotations) {
+        Ok(Some(asked)) => asked,
+        Ok(None) => return Answer::Allowed,
+        Err(refusal) => return refused(&refusal.to_string(), false),
+    };
+    if inject::is_injected(pod) || annotations.contains_key(MIRROR) {
+        return Answer::Allowed;
+    }
+    let Some(namespace) = request.namespace.as_deref().filter(|namespace| !namespace.is_empty()) else {
+        return refused("a pod is in a namespace", false);
+    };
+    match plan(webhook, namespace, pod, &asked).await {
+        Ok(answer) => answer,
+        Err(Late) => refused("the operator cannot reach the API server: try again", true),
+    }
+}
+
+/// The API server does not answer.
+struct Late;
+
+async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) -> Result<Answer, Late> {
+    let state = &webhook.state;
+    let ca = state.ca.load_full();
+    if ca.is_empty() {
+        return Ok(refused("the operator has no certificate yet: try again", true));
+    }
+    let account = pod["spec"]["serviceAccountName"].as_str().filter(|name| !name.is_empty()).unwrap_or("default");
+    let (environment_files, objects) = tokio::join!(
+        webhook.environment_files.look(&state.client),
+        lookup::objects(state, namespace, account, &asked.vault_secrets),
+    );
+    let around = Surroundings {
+        config: &state.config,
+        ca: &ca,
+        environment_files: environment_files.map_err(|_| Late)?,
+    };
+    Ok(match inject::inject(pod, asked, &objects, &around) {
+        Ok(injection) => Answer::Patched { patch: injection.patch, warnings: injection.warnings },
+        Err(refusal) => refused(&refusal.to_string(), refusal.is_passing()),
+    })
+}
+
+/// `None` when they are anything but a map of strings; none at all are an empty map.
+fn annotations(pod: &Value) -> Option<BTreeMap<String, String>> {
+    match &pod["metadata"]["annotations"] {
+        Value::Null => Some(BTreeMap::new()),
+        annotations => BTreeMap::deserialize(annotations).ok(),
+    }
+}
+
+fn refused(message: &str, passing: bool) -> Answer {
+    Answer::Refused { message: message.to_owned(), passing }
+}

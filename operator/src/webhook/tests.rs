@@ -1,0 +1,1 @@
+//! Reviews in, answers out, against a scripted API server.
