@@ -113,7 +113,7 @@ async fn every_try_is_told_when_asked_for() {
     let operator = Operator::start(&[refused.clone(), refused, HELLO]).await;
     let mut process = Process::attend(&operator, &[(pod::LOG, "debug")]);
     assert!(process.ended().await.success());
-    assert_eq!(process.log().matches("NotReady").count(), 2, "{}", process.log());
+    assert_eq!(process.lines("NotReady"), 2, "{}", process.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -33,6 +34,7 @@ pub(crate) fn program(directory: &Path) -> Command {
 pub(crate) struct Process {
     child: Child,
     log: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -55,17 +57,26 @@ impl Process {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (mut stderr, log) = (child.stderr.take().unwrap(), Arc::new(Mutex::new(Vec::new())));
         let lines = Arc::clone(&log);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut part = [0; 4096];
             while let Ok(length @ 1..) = stderr.read(&mut part) {
                 lines.lock().unwrap().extend_from_slice(&part[..length]);
             }
         });
-        Self { child, log }
+        Self {
+            child,
+            log,
+            reader: Some(reader),
+        }
     }
 
     pub(crate) fn log(&self) -> String {
         String::from_utf8(self.log.lock().unwrap().clone()).unwrap()
+    }
+
+    /// How many lines have this text.
+    pub(crate) fn lines(&self, text: &str) -> usize {
+        self.log().lines().filter(|line| line.contains(text)).count()
     }
 
     pub(crate) async fn says(&self, text: &str) {
@@ -92,6 +103,9 @@ impl Process {
 
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         eventually("the process ends", || !self.runs()).await;
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
         self.child.wait().unwrap()
     }
 }
