@@ -90,6 +90,15 @@ pub struct Sidecar {
         value_parser = ["Always", "IfNotPresent", "Never"]
     )]
     pub pull_policy: String,
+    /// Which of its log lines injected sidecars write.
+    #[arg(
+        id = "sidecar_log",
+        long = "sidecar-log",
+        env = "SPLITVAULT_SIDECAR_LOG",
+        value_name = "LEVEL",
+        default_value = "info"
+    )]
+    pub log: String,
 }
 
 /// Where to listen.

@@ -1,1 +1,135 @@
-//! Placeholder.
+//! The controller of VaultSecrets: observe, plan, apply, status.
+//!
+//! It watches metadata only and keeps no payload. The one that decides is [`plan`], which is pure.
+
+mod failure;
+mod finalizer;
+mod generate;
+mod plan;
+mod reconcile;
+mod source;
+mod status;
+mod stored;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::channel::mpsc;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use kube::api::PartialObjectMeta;
+use kube::runtime::controller::{Action, Config, Error, ReconcileRequest, trigger_self};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{PredicateConfig, WatchStreamExt as _, applier, predicates, reflector, watcher};
+use kube::{Api, Client};
+use splitvault_api::VaultSecret;
+use splitvault_vault::Vault;
+use tokio_util::sync::CancellationToken;
+
+use crate::events::Events;
+use crate::metrics::Metrics;
+
+pub use failure::{Failure, Next};
+pub(crate) use stored::{from_hex, remembered};
+
+/// Keeps an object until its content is removed from the stores.
+pub const FINALIZER: &str = "splitvault.dev/cleanup";
+
+/// Suspicions that wait to be looked at; more are dropped, the next delivery raises them again.
+const SUSPICIONS: usize = 64;
+
+type Meta = PartialObjectMeta<VaultSecret>;
+
+/// What a reconcile needs.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// The stores, and the sealing keys.
+    pub vault: Arc<Vault>,
+    /// Where people are told.
+    pub events: Arc<Events>,
+    /// Counts reconciles.
+    pub metrics: Metrics,
+    /// Between two looks at a Secret that is followed.
+    pub poll: Duration,
+    /// The operator's ServiceAccount, `NAMESPACE:NAME`, for advice.
+    pub grantee: String,
+}
+
+/// Tells the controller that an object's stored content looks wrong.
+#[derive(Clone)]
+pub struct Suspicions(mpsc::Sender<ObjectRef<Meta>>);
+
+/// What [`Suspicions`] tell.
+pub struct Suspected(mpsc::Receiver<ObjectRef<Meta>>);
+
+/// A pair: who tells and who listens.
+pub fn suspicions() -> (Suspicions, Suspected) {
+    let (sender, receiver) = mpsc::channel(SUSPICIONS);
+    (Suspicions(sender), Suspected(receiver))
+}
+
+impl Suspicions {
+    /// Has this object looked at soon.
+    pub fn raise(&self, namespace: &str, name: &str) {
+        let reference = ObjectRef::<Meta>::new(name).within(namespace);
+        // When it is full the controller has enough to look at.
+        let _told = self.0.clone().try_send(reference);
+    }
+}
+
+/// Reconciles all VaultSecrets, `concurrency` at a time, until `shutdown`; what is begun then is finished.
+pub async fn run(context: Context, suspected: Suspected, concurrency: u16, shutdown: CancellationToken) {
+    let api: Api<Meta> = Api::all(context.client.clone());
+    let (reader, writer) = reflector::store::<Meta>();
+    let watch = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(strip)
+        .reflect(writer)
+        .applied_objects()
+        // A status that we wrote ourselves is no reason to look again; a deletion raises the generation.
+        .predicate_filter(predicates::generation, PredicateConfig::default())
+        .inspect_err(|error| tracing::warn!("the watch of VaultSecrets is interrupted: {}", describe(error)));
+    let queue = stream::select(trigger_self(watch, ()), suspected.requests());
+    let queue = queue.take_until(shutdown.cancelled_owned());
+    let config = Config::default().concurrency(concurrency);
+    applier(reconcile::reconcile, unreachable, Arc::new(context), reader, queue, config)
+        .for_each(async |ended| {
+            if let Err(Error::RunnerError(error)) = ended {
+                tracing::error!("the controller's queue failed: {error}");
+            }
+        })
+        .await;
+}
+
+impl Suspected {
+    fn requests(self) -> impl Stream<Item = Result<ReconcileRequest<Meta>, watcher::Error>> {
+        self.0.map(|reference| Ok(reference.into()))
+    }
+}
+
+/// Leaves of the metadata what the controller needs: an annotation may be as large as a payload.
+fn strip(object: &mut Meta) {
+    object.metadata.managed_fields = None;
+    object.metadata.annotations = None;
+    object.metadata.labels = None;
+}
+
+fn describe(error: &watcher::Error) -> crate::fault::Fault {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => error.into(),
+        watcher::Error::WatchError(status) => crate::fault::Fault::from_status(status.code),
+        watcher::Error::NoResourceVersion => crate::fault::Fault::Malformed,
+    }
+}
+
+/// Every failure of a reconcile ends in a status and an action; none is left over for this.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is kube's")]
+fn unreachable(_: Arc<Meta>, error: &Infallible, _: Arc<Context>) -> Action {
+    match *error {}
+}
+
+#[cfg(test)]
+mod tests;

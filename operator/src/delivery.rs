@@ -8,6 +8,7 @@ mod answer;
 mod caller;
 mod grant;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,8 +77,8 @@ impl Refusal {
 
 /// What a sidecar gets.
 enum Outcome {
-    /// Its variables, sealed.
-    Delivered(DeliverResponse),
+    /// Its variables, sealed, and which revisions they are.
+    Delivered(DeliverResponse, BTreeMap<String, u64>),
     /// It has them already.
     Current,
 }
@@ -107,7 +108,7 @@ async fn deliver(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         Err(_) => Err(Refusal::new(Reason::Unavailable, "no answer in time; will try again")),
     };
     let (reason, response) = match outcome {
-        Ok(Outcome::Delivered(answer)) => ("Delivered", axum::Json(answer).into_response()),
+        Ok(Outcome::Delivered(answer, _)) => ("Delivered", axum::Json(answer).into_response()),
         Ok(Outcome::Current) => ("Current", StatusCode::NO_CONTENT.into_response()),
         Err(refusal) => (refusal.reason.as_str(), refuse(refusal)),
     };

@@ -43,30 +43,20 @@ pub enum KekError {
     Random,
 }
 
-/// Reads the keys; makes them when there are none and `database` says that nothing was ever encrypted under any.
+/// Reads the keys; makes them when there are none and nothing was ever encrypted under any (not `founded`).
 ///
 /// # Errors
 /// [`KekError`]; nothing that was there is changed, ever.
-pub async fn obtain(client: &Client, namespace: &str, database: Database) -> Result<Keks, KekError> {
+pub async fn obtain(client: &Client, namespace: &str, founded: bool) -> Result<Keks, KekError> {
     if let Some(keks) = read(client, namespace).await? {
         return Ok(keks);
     }
-    match database {
-        Database::Present => return Err(KekError::Missing),
-        Database::Absent => {}
+    if founded {
+        return Err(KekError::Missing);
     }
     make(client, namespace).await?;
     // Read back even what was just made: what counts is what the cluster keeps.
     read(client, namespace).await?.ok_or(KekError::Missing)
-}
-
-/// Whether there is a key database already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Database {
-    /// There is one, so there were keys.
-    Present,
-    /// There is none.
-    Absent,
 }
 
 async fn read(client: &Client, namespace: &str) -> Result<Option<Keks>, KekError> {

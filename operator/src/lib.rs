@@ -13,6 +13,7 @@ pub mod inject;
 pub mod kek;
 mod logs;
 pub mod metrics;
+pub mod names;
 pub mod pki;
 pub mod run;
 pub mod sealing;

@@ -3,12 +3,10 @@
 //! A part that is missing keeps the process waiting, not ready, and saying what for: exiting would only make
 //! Kubernetes restart it, with less to be seen.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use arc_swap::ArcSwap;
 use kube::Client;
 use rustls::ClientConfig;
 use splitvault_values::grpc::RemoteValues;
@@ -25,6 +23,7 @@ use crate::delivery::Deliveries;
 use crate::events::Events;
 use crate::health::{Part, Readiness};
 use crate::metrics::Metrics;
+use crate::names::VaultNames;
 use crate::pki::{Certificates, Keeper, Names};
 use crate::serve::{Limits, serve};
 use crate::{controller, delivery, health, inject, kek, logs, sealing, sweep, webhook};
@@ -100,11 +99,12 @@ impl Operator {
         let values: Arc<dyn ValueStore> = self.persist(Part::Certificates, async || self.values()).await;
         let (database, namespace) = (&self.args.database, &self.args.namespace);
         let vault = self.persist(Part::Database, async || {
-            let keks = kek::obtain(&self.client, namespace, is_there(database)).await;
+            let keys = Arc::new(SqliteKeys::open(database).await?);
+            let founded = Vault::is_founded(&*keys).await?;
+            let keks = kek::obtain(&self.client, namespace, founded).await;
             let keks = keks.inspect_err(|error| self.readiness.missing(Part::Kek, chain(error)))?;
             self.readiness.ready(Part::Kek);
-            let keys = SqliteKeys::open(database).await?;
-            anyhow::Ok(Vault::open(Arc::new(keys), Arc::clone(&values), keks).await?)
+            anyhow::Ok(Vault::open(keys, Arc::clone(&values), keks).await?)
         });
         let vault = Arc::new(vault.await);
         self.readiness.ready(Part::Database);
@@ -146,7 +146,7 @@ impl Operator {
         let concurrency = self.args.pace.concurrency;
         tasks.spawn(controller::run(context, suspected, concurrency, self.shutdown.clone()));
         tasks.spawn(self.clone().look(keeper, Arc::clone(&vault)));
-        tasks.spawn(sweep::run(vault, self.metrics.clone(), self.shutdown.clone()));
+        tasks.spawn(sweep::run(self.client.clone(), vault, self.metrics.clone(), self.shutdown.clone()));
         tasks.spawn(sweep::probe(values, self.metrics.clone(), self.shutdown.clone()));
         self.shutdown.cancelled().await;
         self.readiness.missing(Part::Servers, "stopping");
@@ -185,12 +185,13 @@ impl Operator {
             image: sidecar.image.clone(),
             pull_policy: sidecar.pull_policy.clone(),
             operator_url: self.args.operator_url(),
+            log_level: sidecar.log.clone(),
         };
         let state = webhook::WebhookState {
             client: self.client.clone(),
-            names: Arc::new(webhook_names(vault)),
+            names: Arc::new(VaultNames(Arc::clone(vault))),
             config: Arc::new(config),
-            ca: self.bundle(),
+            ca: self.certificates.bundle(),
             metrics: self.metrics.clone(),
         };
         let limits = Limits {
@@ -198,10 +199,6 @@ impl Operator {
             connections: 256,
         };
         self.serve(tasks, self.args.listen.webhook_listen, webhook::router(state), limits).await
-    }
-
-    fn bundle(&self) -> Arc<ArcSwap<String>> {
-        self.certificates.bundle()
     }
 
     async fn serve(
@@ -275,14 +272,6 @@ struct Opened {
     vault: Arc<Vault>,
     values: Arc<dyn ValueStore>,
     keeper: Keeper,
-}
-
-fn is_there(database: &Path) -> kek::Database {
-    // When in doubt there is one: making new keys is what cannot be undone.
-    match database.try_exists() {
-        Ok(false) => kek::Database::Absent,
-        Ok(true) | Err(_) => kek::Database::Present,
-    }
 }
 
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {

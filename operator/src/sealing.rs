@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
-use splitvault_crypto::PublicKey;
+use splitvault_crypto::sealing::PublicKey;
 
 use crate::fault::Fault;
 

@@ -1,16 +1,15 @@
 //! Why a VaultSecret is not as it should be: what people are told, and when to look again. Total, without a `_` arm.
 
-use splitvault_api::Reason;
-use splitvault_vault::{ReadError, RemoveError, WriteError};
+use splitvault_api::{Reason, SpecError};
 
 use crate::fault::Fault;
 
 /// Why a reconcile did not reach its goal. Carries names of objects, never of variables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// A field asks for what this version cannot do.
-    #[error("{0}")]
-    NotSupported(String),
+    /// The spec cannot be processed.
+    #[error(transparent)]
+    Spec(SpecError),
     /// There is no Secret of that name.
     #[error("there is no Secret {secret} in this namespace; it is followed as soon as there is one")]
     SourceMissing {
@@ -58,9 +57,9 @@ pub enum Failure {
     /// The API server does not do what it is asked.
     #[error("{0}; will try again")]
     Cluster(Fault),
-    /// The operating system gave no random bytes.
-    #[error("no randomness from the operating system; will try again")]
-    Random,
+    /// Another writer was faster, or a fault in this program or the operating system.
+    #[error("{0}; will try again")]
+    Internal(String),
 }
 
 /// When to look again.
@@ -80,7 +79,7 @@ impl Failure {
     /// The reason in conditions, events and metrics.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::NotSupported(_) => Reason::NotSupported,
+            Self::Spec(error) => error.reason(),
             Self::SourceMissing { .. } => Reason::SourceMissing,
             Self::SourceForbidden { .. } => Reason::SourceForbidden,
             Self::SourceInvalid(_) => Reason::SourceInvalid,
@@ -90,37 +89,22 @@ impl Failure {
             Self::StoreUnavailable(_) => Reason::StoreUnavailable,
             Self::Tampered(_) => Reason::Tampered,
             Self::RolledBack(_) => Reason::RolledBack,
-            Self::Cluster(_) | Self::Random => Reason::Progressing,
+            Self::Cluster(_) | Self::Internal(_) => Reason::Progressing,
         }
     }
 
     /// When to look again; `followed` when the source is a Secret, whose change nothing announces.
     pub fn next(&self, followed: bool) -> Next {
         match self {
-            Self::StoreUnavailable(_) | Self::Cluster(_) | Self::Random => Next::Soon,
+            Self::StoreUnavailable(_) | Self::Cluster(_) | Self::Internal(_) => Next::Soon,
             Self::SourceMissing { .. } | Self::SourceForbidden { .. } => Next::Poll,
             Self::SourceInvalid(_) | Self::TooLarge(_) if followed => Next::Poll,
             Self::SourceInvalid(_)
             | Self::TooLarge(_)
-            | Self::NotSupported(_)
+            | Self::Spec(_)
             | Self::SealedInvalid(_)
             | Self::UnknownSealingKey { .. } => Next::OnChange,
             Self::Tampered(_) | Self::RolledBack(_) => Next::Later,
-        }
-    }
-
-    /// Whether somebody has to do something (kstatus: Stalled), as opposed to waiting (Reconciling).
-    pub fn is_stalled(&self) -> bool {
-        match self {
-            Self::StoreUnavailable(_) | Self::Cluster(_) | Self::Random | Self::SourceMissing { .. } => false,
-            Self::NotSupported(_)
-            | Self::SourceForbidden { .. }
-            | Self::SourceInvalid(_)
-            | Self::SealedInvalid(_)
-            | Self::UnknownSealingKey { .. }
-            | Self::TooLarge(_)
-            | Self::Tampered(_)
-            | Self::RolledBack(_) => true,
         }
     }
 }

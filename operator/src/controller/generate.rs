@@ -16,7 +16,8 @@ pub(super) fn draw(length: usize, alphabet: &[u8]) -> Result<SecretString, Rando
         getrandom::fill(&mut *pool).map_err(|_| Random)?;
         let fair = pool.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < bound);
         let drawn = fair.filter_map(|byte| alphabet.get(byte % alphabet.len()).copied());
-        text.extend(drawn.take(length - text.len()));
+        let missing = length - text.len();
+        text.extend(drawn.take(missing));
         if bound == 0 {
             break;
         }

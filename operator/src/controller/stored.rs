@@ -1,0 +1,171 @@
+//! What the stores hold for a VaultSecret, and whether that can be trusted.
+
+use splitvault_api::{HistoryEntry, VaultSecret};
+use splitvault_dotenv::{Dotenv, Name};
+use splitvault_vault::{Described, Environment, ReadError, Reason, SourceDigestInput, Vault, WriteError};
+
+use super::failure::Failure;
+
+/// What the stores hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stored {
+    /// The revision.
+    pub(super) revision: u64,
+    /// The keyed digest of the content, hexadecimal.
+    pub(super) digest: String,
+    /// How many variables.
+    pub(super) entries: usize,
+}
+
+/// What the stores hold, with what tells whether its source has changed.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) stored: Stored,
+    described: Described,
+}
+
+impl Held {
+    /// Whether it was written from a source of this identity.
+    pub(super) fn is_made_from(&self, identity: &[u8]) -> bool {
+        self.described.made_from(&SourceDigestInput(identity))
+    }
+}
+
+/// Looks what the stores hold for the object, and compares it with what the object's status remembers.
+///
+/// # Errors
+/// [`Failure`]; tampering and rolling back are noticed here.
+pub(super) async fn look(vault: &Vault, object: &VaultSecret) -> Result<Option<Held>, Failure> {
+    let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    let described = match remembered(object) {
+        Some((revision, digest)) => vault.check(uid, revision, &digest).await?,
+        None => vault.describe(uid).await?,
+    };
+    Ok(described.map(|described| Held {
+        stored: Stored {
+            revision: described.revision,
+            digest: to_hex(&described.digest),
+            entries: described.entries,
+        },
+        described,
+    }))
+}
+
+/// The revision and the digest of its content that the object's status remembers.
+pub(crate) fn remembered(object: &VaultSecret) -> Option<(u64, [u8; 32])> {
+    let status = object.status.as_ref()?;
+    Some((u64::try_from(status.revision?).ok()?, from_hex(status.digest.as_deref()?)?))
+}
+
+/// What is stored, in clear.
+///
+/// # Errors
+/// [`Failure`].
+pub(super) async fn read(vault: &Vault, uid: &str) -> Result<Option<Environment>, Failure> {
+    Ok(vault.read(uid).await?)
+}
+
+/// Writes the next revision. The same content from the same source writes nothing.
+///
+/// # Errors
+/// [`Failure`]; what was stored before is stored then.
+pub(super) async fn write(
+    vault: &Vault,
+    uid: &str,
+    dotenv: &Dotenv,
+    identity: &[u8],
+    created: &[Name],
+    history_limit: usize,
+) -> Result<Stored, Failure> {
+    let source = SourceDigestInput(identity);
+    let written = vault.write(uid, dotenv, &source, created, history_limit).await?;
+    Ok(Stored {
+        revision: written.revision,
+        digest: to_hex(&written.digest),
+        entries: dotenv.len(),
+    })
+}
+
+/// Earlier revisions that are kept, newest first.
+///
+/// # Errors
+/// [`Failure`].
+pub(super) async fn history(vault: &Vault, uid: &str) -> Result<Vec<HistoryEntry>, Failure> {
+    let entry = |kept: &splitvault_vault::HistoryEntry| HistoryEntry {
+        revision: i64::try_from(kept.revision).unwrap_or(i64::MAX),
+        entries: i64::from(kept.entries),
+    };
+    let mut history: Vec<_> = vault.history(uid).await?.iter().map(entry).collect();
+    history.sort_by_key(|entry| std::cmp::Reverse(entry.revision));
+    Ok(history)
+}
+
+/// Removes the content from both stores.
+///
+/// # Errors
+/// [`Failure`].
+pub(super) async fn remove(vault: &Vault, uid: &str) -> Result<(), Failure> {
+    vault.remove(uid).await?;
+    Ok(())
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::of_vault(error.reason(), error.to_string())
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        Self::of_vault(error.reason(), error.to_string())
+    }
+}
+
+impl Failure {
+    fn of_vault(reason: Reason, text: String) -> Self {
+        match reason {
+            Reason::StoreUnavailable => Self::StoreUnavailable(text),
+            Reason::Tampered | Reason::UnknownKey => Self::Tampered(text),
+            Reason::RolledBack => Self::RolledBack(text),
+            Reason::TooLarge => Self::TooLarge(text),
+            Reason::Conflict | Reason::Internal => Self::Internal(text),
+        }
+    }
+}
+
+/// Lower-case hexadecimal.
+fn to_hex(bytes: &[u8; 32]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
+        text
+    })
+}
+
+/// `None` for what [`to_hex`] does not write.
+pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
+    let mut bytes = [0; 32];
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != bytes.len() || !rest.is_empty() {
+        return None;
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_reads_back_and_nothing_else_does() {
+        let digest: [u8; 32] = std::array::from_fn(|at| u8::try_from(at * 8).unwrap());
+        let text = to_hex(&digest);
+        assert_eq!(from_hex(&text), Some(digest));
+        for wrong in ["", "0", &text[1..], &format!("{text}0"), &text.replace('a', "A"), &text.replace('8', "é")] {
+            assert_eq!(from_hex(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Pods that ask for variables, and those that do not.
+
+use super::*;
+
+#[tokio::test]
+async fn exposed_names_become_variables_by_kubelet() {
+    let pod = pod(false);
+    let got = patched(&pod, &Cluster::new(vec![web(true)]).admit(&pod).await);
+    assert_eq!(got["spec"]["containers"][0]["env"][0]["name"], "GREETING");
+    assert_eq!(got["spec"]["initContainers"][0]["image"], "sidecar:1");
+    assert_eq!(got["spec"]["initContainers"][0]["env"][1], json!({"name": "SPLITVAULT_CA", "value": "PEM"}));
+}
+
+#[tokio::test]
+async fn hidden_names_are_not_even_looked_up() {
+    let pod = pod(true);
+    let mut cluster = Cluster::new(vec![web(false)]);
+    cluster.names = Err(Unavailable);
+    let response = cluster.admit(&pod).await;
+    assert_eq!(patched(&pod, &response)["spec"]["containers"][0]["command"][1], "exec");
+    assert_eq!(response["warnings"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_pod_that_does_not_ask_is_left_alone_without_any_look_up() {
+    let mut pod = pod(true);
+    let cluster = Cluster::new(Vec::new());
+    for annotations in [Value::Null, json!({}), json!({"example.org/a": "b"})] {
+        pod["metadata"]["annotations"] = annotations;
+        let response = cluster.admit(&pod).await;
+        assert_eq!((&response["allowed"], &response["patch"]), (&json!(true), &Value::Null));
+    }
+    assert!(cluster.asked().is_empty());
+}
+
+#[tokio::test]
+async fn an_injected_pod_and_a_static_one_are_left_alone() {
+    let cluster = Cluster::new(vec![web(false)]);
+    let once = patched(&pod(true), &cluster.admit(&pod(true)).await);
+    assert_eq!(cluster.admit(&once).await, json!({"uid": "review-1", "allowed": true}));
+    let mut mirror = pod(true);
+    mirror["metadata"]["annotations"]["kubernetes.io/config.mirror"] = json!("x");
+    assert_eq!(cluster.admit(&mirror).await, json!({"uid": "review-1", "allowed": true}));
+}
+
+#[tokio::test]
+async fn only_the_making_of_a_pod_is_an_occasion() {
+    let cluster = Cluster::new(vec![web(false)]);
+    for operation in ["UPDATE", "DELETE", "CONNECT"] {
+        let response = cluster.review("/mutate-pods", &review(operation, &pod(true), &Value::Null)).await;
+        assert_eq!(response, json!({"uid": "review-1", "allowed": true}), "{operation}");
+    }
+    let mut ephemeral = review("CREATE", &pod(true), &Value::Null);
+    ephemeral["request"]["subResource"] = json!("ephemeralcontainers");
+    assert_eq!(cluster.review("/mutate-pods", &ephemeral).await, json!({"uid": "review-1", "allowed": true}));
+}
+
+#[tokio::test]
+async fn a_missing_vault_secret_is_waited_for_by_a_command_and_else_tried_again() {
+    let cluster = Cluster::new(Vec::new());
+    let response = cluster.admit(&pod(true)).await;
+    assert_eq!(patched(&pod(true), &response)["spec"]["containers"][0]["command"][1], "exec");
+    assert!(response["warnings"][0].as_str().unwrap().contains("web"));
+    let (code, message) = refusal(&cluster.admit(&pod(false)).await);
+    assert_eq!(code, 503);
+    assert!(message.contains("does not exist yet"), "{message}");
+}
+
+#[tokio::test]
+async fn a_vault_secret_of_another_namespace_is_none() {
+    let mut other = web(true);
+    other["metadata"]["namespace"] = json!("other");
+    let (code, _) = refusal(&Cluster::new(vec![other]).admit(&pod(false)).await);
+    assert_eq!(code, 503);
+}
+
+#[tokio::test]
+async fn names_that_cannot_be_told_yet_are_worth_another_try() {
+    let (mut changed, mut stored, mut down) =
+        (Cluster::new(vec![web(true)]), Cluster::new(vec![web(true)]), Cluster::new(vec![web(true)]));
+    let mut newer = web(true);
+    newer["metadata"]["generation"] = json!(3);
+    changed.objects = Arc::new(vec![newer]);
+    stored.names = Ok(None);
+    down.names = Err(Unavailable);
+    for cluster in [changed, stored, down] {
+        assert_eq!(refusal(&cluster.admit(&pod(false)).await).0, 503);
+        assert_eq!(patched(&pod(true), &cluster.admit(&pod(true)).await)["spec"]["containers"][0]["command"][1], "exec");
+    }
+}
+
+#[tokio::test]
+async fn a_service_account_that_is_not_listed_learns_no_name() {
+    let mut object = web(true);
+    object["spec"]["access"] = json!({"serviceAccounts": ["other"]});
+    let cluster = Cluster::new(vec![object]);
+    let response = cluster.admit(&pod(true)).await;
+    assert!(!patched(&pod(true), &response).to_string().contains("GREETING"));
+    assert!(response["warnings"][0].as_str().unwrap().contains("spec.access"));
+    let (code, message) = refusal(&cluster.admit(&pod(false)).await);
+    assert_eq!(code, 403);
+    assert!(message.contains("spec.access") && !message.contains("GREETING"), "{message}");
+
+    let mut nobody = pod(true);
+    nobody["spec"]["serviceAccountName"] = Value::Null;
+    let mut object = web(true);
+    object["spec"]["access"] = json!({"serviceAccounts": ["default"]});
+    let got = patched(&nobody, &Cluster::new(vec![object]).admit(&nobody).await);
+    assert_eq!(got["spec"]["containers"][0]["env"][0]["name"], "GREETING", "no name means default");
+}
+
+#[tokio::test]
+async fn an_older_cluster_gets_exec_and_a_startup_probe() {
+    let mut cluster = Cluster::new(vec![web(true)]);
+    cluster.version = Some("34");
+    let got = patched(&pod(true), &cluster.admit(&pod(true)).await);
+    assert!(got["spec"]["initContainers"][0]["startupProbe"].is_object());
+    assert!(!got.to_string().contains("fileKeyRef"));
+}
+
+#[tokio::test]
+async fn without_an_api_server_or_a_certificate_nothing_is_guessed() {
+    let mut cluster = Cluster::new(vec![web(false)]);
+    cluster.version = None;
+    assert_eq!(refusal(&cluster.admit(&pod(true)).await).0, 503);
+
+    let cluster = Cluster::new(vec![web(false)]);
+    let state = WebhookState {
+        client: cluster.client(),
+        names: Arc::new(cluster.clone()),
+        config: Arc::new(InjectConfig {
+            image: String::new(),
+            pull_policy: String::new(),
+            operator_url: String::new(),
+            log_level: String::new(),
+        }),
+        ca: Arc::new(ArcSwap::from_pointee(String::new())),
+        metrics: Metrics::new(),
+    };
+    let webhook = Webhook { state, environment_files: Arc::default() };
+    let review = Review::parse(review("CREATE", &pod(true), &Value::Null).to_string().as_bytes()).unwrap();
+    assert!(matches!(crate::webhook::pods::admit(&webhook, &review).await, Answer::Refused { passing: true, .. }));
+}
+
+#[tokio::test]
+async fn the_version_is_asked_once() {
+    let cluster = Cluster::new(vec![web(false)]);
+    let files = EnvironmentFiles::default();
+    for _ in 0..3 {
+        assert!(files.look(&cluster.client()).await.unwrap());
+    }
+    assert_eq!(cluster.asked(), ["/version"]);
+}
+
+#[tokio::test]
+async fn annotations_that_cannot_be_understood_are_refused_by_name() {
+    let cluster = Cluster::new(vec![web(true)]);
+    for (name, value) in [("inject", "We b"), ("mode", "enviroment"), ("refrehs", "5m"), ("on-change", "Restart")] {
+        let mut pod = pod(true);
+        pod["metadata"]["annotations"][format!("splitvault.dev/{name}")] = json!(value);
+        let (code, message) = refusal(&cluster.admit(&pod).await);
+        assert_eq!(code, 403);
+        assert!(message.contains(name), "{message}");
+    }
+}
