@@ -33,10 +33,12 @@ fn master_key<P: Purpose>(ring: Ring, kek: &FileKek<P>, installation: Id) -> Res
 fn key_pair(keks: &Keks, installation: Id) -> Result<WrappedKey, OpenError> {
     let pair = KeyPair::make(Algorithm::XWing)?;
     let label = sealing_label(pair.id());
+    // Manifests hold names with their values: neither key-encryption key alone may open them.
     // EXPOSE: into the cipher.
-    let wrapped = keks
-        .names
+    let inner = keks
+        .values
         .seal_bytes(installation, &label, pair.to_bytes().expose())?;
+    let wrapped = keks.names.seal_bytes(installation, &label, &inner)?;
     Ok(active(Ring::Sealing, pair.id(), wrapped))
 }
 

@@ -60,10 +60,16 @@ fn ring<P: Purpose>(ring: Ring, kek: &FileKek<P>, root: &Root) -> Result<KeyRing
 fn sealing(keks: &Keks, root: &Root) -> Result<Vec<KeyPair>, OpenError> {
     let ring = Ring::Sealing;
     let (active, others) = unwrapped(ring, root, |key, wrapped| {
-        let bytes = keks
+        let label = first::sealing_label(key.id);
+        let inner = keks
             .names
-            .open_bytes(root.installation, &first::sealing_label(key.id), wrapped)
+            .open_bytes(root.installation, &label, wrapped)
             .map_err(refused(ring, keks.names.id()))?;
+        // EXPOSE: still encrypted, under the other key-encryption key.
+        let bytes = keks
+            .values
+            .open_bytes(root.installation, &label, inner.expose())
+            .map_err(refused(ring, keks.values.id()))?;
         let damaged = || OpenError::Damaged { ring: ring.label() };
         let pair = KeyPair::from_bytes(&bytes).map_err(|_| damaged())?;
         if pair.id() == key.id {
