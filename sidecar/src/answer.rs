@@ -66,11 +66,12 @@ where
     }
     let answer: DeliverResponse =
         serde_json::from_slice(&body).map_err(|_| AskError::Malformed("not the JSON of a delivery"))?;
+    // Each form of a delivery goes when the next one is there: together they would fill the container's memory.
+    drop(body);
+    let DeliverResponse { sealed, ca_bundle } = answer;
     let context = Context::Delivery { pod_uid };
-    let plaintext = key
-        .0
-        .open(&context, &answer.sealed)
-        .map_err(|_| AskError::Unsealed)?;
+    let plaintext = key.0.open(&context, &sealed).map_err(|_| AskError::Unsealed)?;
+    drop(sealed);
     // EXPOSE: parsed straight into secrets.
     let delivery = Delivery::from_json(plaintext.expose())
         .map_err(|_| AskError::Malformed("the sealed part is no delivery"))?;
@@ -78,10 +79,7 @@ where
     if !names.eq(vault_secrets) {
         return Err(AskError::Malformed("other VaultSecrets than asked for"));
     }
-    Ok(Some(Answer {
-        delivery,
-        ca_bundle: answer.ca_bundle,
-    }))
+    Ok(Some(Answer { delivery, ca_bundle }))
 }
 
 async fn collect<B>(body: B) -> Result<Bytes, AskError>

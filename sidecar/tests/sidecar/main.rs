@@ -5,6 +5,7 @@ mod ask;
 mod attend;
 mod exec;
 mod hold;
+mod hostile;
 mod memory;
 mod operator;
 mod process;

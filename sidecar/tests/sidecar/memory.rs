@@ -28,7 +28,10 @@ fn search(id: u32, texts: &[&str]) -> io::Result<Vec<usize>> {
             continue;
         }
         for (count, text) in found.iter_mut().zip(texts) {
-            *count += bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
+            *count += bytes
+                .windows(text.len())
+                .filter(|window| *window == text.as_bytes())
+                .count();
         }
     }
     Ok(found)
@@ -37,7 +40,11 @@ fn search(id: u32, texts: &[&str]) -> io::Result<Vec<usize>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_delivery_neither_names_nor_values_nor_the_token_are_left() {
     let operator = Operator::start(&[Reply::Web(1, &[(NAME, VALUE)]), Reply::Current]).await;
-    let variables = [(pod::REFRESH, "3600"), (pod::MODE, "env"), (pod::POD_NAME, "positive-control")];
+    let variables = [
+        (pod::REFRESH, "3600"),
+        (pod::MODE, "env"),
+        (pod::POD_NAME, "positive-control"),
+    ];
     let process = Process::attend(&operator, &variables);
     eventually("it is delivered", || process.lines("delivered") == 1).await;
     assert!(operator.read(pod::ENV_BIN).unwrap().contains(VALUE));
