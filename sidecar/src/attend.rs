@@ -20,6 +20,9 @@ use crate::target::{Target, TargetError};
 use crate::tls::UntrustedCa;
 use crate::wait::GAVE_UP;
 
+/// Threads for name resolution: one that hangs, and one for the next try.
+const RESOLVERS: usize = 2;
+
 /// What no retry can heal.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AttendError {
@@ -64,24 +67,31 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
         copy(Path::new(COPIED_BINARY)).map_err(AttendError::Copy)?;
     }
     let operator = trusted(&settings, &target)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(AttendError::Start)?.block_on(async {
-        let mut stop = Stop::listen().map_err(AttendError::Start)?;
-        let known = gate::read(&target, &settings.vault_secrets);
-        let attendant = Attendant {
-            reasons: Changes::new(settings.every_try),
-            settings,
-            target,
-            operator,
-            known,
-            backoff: Backoff::default(),
-        };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(RESOLVERS)
+        .build()
+        .map_err(AttendError::Start)?;
+    let known = gate::read(&target, &settings.vault_secrets);
+    let attendant = Attendant {
+        reasons: Changes::new(settings.every_try),
+        settings,
+        target,
+        operator,
+        known,
+        backoff: Backoff::default(),
+    };
+    let ended = runtime.block_on(async {
+        let mut stop = Stop::listen()?;
         tokio::select! {
             () = stop.asked() => {}
             () = attendant.attend() => {}
         }
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    // Not by dropping it: that would wait for a name server that does not answer.
+    runtime.shutdown_background();
+    ended.map_err(AttendError::Start)
 }
 
 /// The certificates that the operator sent an earlier run of this container are newer than those in the pod's spec.

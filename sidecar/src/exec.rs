@@ -65,7 +65,13 @@ pub(crate) fn exec(request: &Exec, directory: &Path) -> ExitCode {
 }
 
 fn failed(error: &io::Error) -> ExitCode {
-    log::say(format_args!("cannot read the variables: {error}"));
+    let advice = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ": this container runs as another user, so set splitvault.dev/file-mode"
+        }
+        _ => "",
+    };
+    log::say(format_args!("cannot read the variables: {error}{advice}"));
     FAILED.into()
 }
 
