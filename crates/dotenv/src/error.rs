@@ -91,6 +91,27 @@ impl ParseError {
 }
 
 impl ParseErrorKind {
+    /// A fixed word for machines.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotUtf8 => "not-utf8",
+            Self::Nul => "nul",
+            Self::NotAnAssignment => "not-an-assignment",
+            Self::InvalidName => "invalid-name",
+            Self::DottedName => "dotted-name",
+            Self::UnterminatedQuote => "unterminated-quote",
+            Self::TextAfterQuote => "text-after-quote",
+            Self::Duplicate { .. } => "duplicate",
+            Self::TooManyEntries => "too-many-entries",
+            Self::ValueTooLarge => "value-too-large",
+            Self::TooLarge => "too-large",
+            Self::MalformedReference => "malformed-reference",
+            Self::UnknownReference => "unknown-reference",
+            Self::CyclicReference => "cyclic-reference",
+            Self::DeepReference => "deep-reference",
+        }
+    }
+
     pub(crate) fn without_position(self, name: Option<Name>) -> ParseError {
         ParseError {
             line: 0,

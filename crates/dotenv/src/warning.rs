@@ -77,6 +77,25 @@ pub enum WarningKind {
     UnquotedPem,
 }
 
+impl WarningKind {
+    /// A fixed word for machines.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::HashWithoutBlank => "hash-without-blank",
+            Self::Escape => "escape",
+            Self::EscapedQuote => "escaped-quote",
+            Self::DoubledBackslash => "doubled-backslash",
+            Self::UnquotedBackslash => "unquoted-backslash",
+            Self::TrailingBackslash => "trailing-backslash",
+            Self::Reference => "reference",
+            Self::BracesInSingleQuotes => "braces-in-single-quotes",
+            Self::Backticks => "backticks",
+            Self::Repeated => "repeated",
+            Self::UnquotedPem => "unquoted-pem",
+        }
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         place(f, self.line, self.column, Some(&self.name))?;

@@ -1,7 +1,7 @@
 //! A POSIX shell's quotes (POSIX.1-2024, Shell Command Language, 2.2), for assignments and comments.
 
 /// Reads the assignments of a script that has nothing else.
-pub(crate) fn read(text: &str) -> super::Pairs {
+pub(super) fn read(text: &str) -> super::Pairs {
     let mut rest = text.chars().peekable();
     let mut read = Vec::new();
     while let Some(first) = rest.peek() {

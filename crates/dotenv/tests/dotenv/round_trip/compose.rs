@@ -1,7 +1,7 @@
 //! Docker Compose's reader (compose-go, `dotenv/parser.go` and `template`), for values in quotes.
 
 /// Reads the statements of a file.
-pub(crate) fn read(text: &str) -> super::Pairs {
+pub(super) fn read(text: &str) -> super::Pairs {
     let text = text.replace("\r\n", "\n");
     let mut rest = text.as_str();
     let mut read = Vec::new();

@@ -1,7 +1,7 @@
 //! python-dotenv's reader (`parser.py` and `variables.py`), with universal newlines and `interpolate=True`.
 
 /// Reads the bindings of a file.
-pub(crate) fn read(text: &str) -> super::Pairs {
+pub(super) fn read(text: &str) -> super::Pairs {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut rest = text.as_str();
     let mut read = Vec::new();

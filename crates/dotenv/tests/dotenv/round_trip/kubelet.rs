@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// Reads the variables of a file, each as kubelet would find it.
-pub(crate) fn read(text: &str) -> super::Pairs {
+pub(super) fn read(text: &str) -> super::Pairs {
     let names = names(text);
     names
         .into_iter()

@@ -1,0 +1,8 @@
+//! The program as a person at a terminal calls it; no cluster is needed.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod cluster;
+mod lint;
+mod program;
+mod seal;
+mod surface;
