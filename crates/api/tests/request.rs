@@ -1,0 +1,202 @@
+//! Annotations of pods, understood or refused.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use splitvault_api::{Mode, Refresh, Refusal, Request, annotations};
+
+fn parse(pairs: &[(&str, &str)]) -> Result<Option<Request>, Refusal> {
+    let pair = |(name, value): &(&str, &str)| (format!("splitvault.dev/{name}"), (*value).to_owned());
+    Request::parse(&pairs.iter().map(pair).collect())
+}
+
+fn request(pairs: &[(&str, &str)]) -> Request {
+    let with: Vec<_> = [("inject", "web")].iter().chain(pairs).copied().collect();
+    parse(&with).unwrap().unwrap()
+}
+
+fn refused(pairs: &[(&str, &str)]) -> Refusal {
+    let with: Vec<_> = [("inject", "web")].iter().chain(pairs).copied().collect();
+    parse(&with).unwrap_err()
+}
+
+#[test]
+fn a_pod_that_does_not_ask_gets_nothing_whatever_else_it_says() {
+    for pairs in [&[][..], &[("mode", "nonsense"), ("unknown", "x")]] {
+        assert_eq!(parse(pairs).unwrap(), None);
+    }
+}
+
+#[test]
+fn a_name_is_enough() {
+    let expected = Request {
+        vault_secrets: vec!["web".to_owned()],
+        mode: Mode::Env,
+        containers: None,
+        refresh: Refresh::Every(300),
+        path: None,
+        file_mode: None,
+    };
+    assert_eq!(request(&[]), expected);
+    assert_eq!(request(&[("mode", "file")]).refresh, Refresh::Every(60));
+}
+
+#[test]
+fn names_stand_in_order_with_or_without_blanks() {
+    let many = parse(&[("inject", " web ,db.prod, a-1")]).unwrap().unwrap();
+    assert_eq!(many.vault_secrets, ["web", "db.prod", "a-1"]);
+    assert_eq!(
+        request(&[("containers", "app, init")]).containers.unwrap(),
+        ["app", "init"]
+    );
+}
+
+#[test]
+fn names_that_are_none_are_refused() {
+    let long = "a".repeat(254);
+    let many = (0..33)
+        .map(|number| format!("n{number}"))
+        .collect::<Vec<_>>()
+        .join(",");
+    for names in [
+        "", ",", "web,", "Web", "we b", "-web", "web-", "../web", "web/db", "a..b", "web,web", "é", &long,
+        &many,
+    ] {
+        let refusal = parse(&[("inject", names)]).unwrap_err();
+        assert_eq!(refusal.annotation, annotations::INJECT, "{names}");
+    }
+    for names in ["", "app.1", "App", &"a".repeat(64)] {
+        assert_eq!(
+            refused(&[("containers", names)]).annotation,
+            annotations::CONTAINERS,
+            "{names}"
+        );
+    }
+}
+
+#[test]
+fn a_refresh_is_a_time_or_false() {
+    for (text, seconds) in [
+        ("1s", 1),
+        ("90s", 90),
+        ("5m", 300),
+        ("24h", 86_400),
+        ("86400s", 86_400),
+    ] {
+        assert_eq!(
+            request(&[("refresh", text)]).refresh,
+            Refresh::Every(seconds),
+            "{text}"
+        );
+    }
+    assert_eq!(request(&[("refresh", "false")]).refresh, Refresh::Once);
+    for text in [
+        "",
+        "0s",
+        "25h",
+        "5",
+        "-5s",
+        "+5s",
+        "5 s",
+        "1h5m",
+        "true",
+        "99999h",
+        "999999999999s",
+        "٣s",
+        "s",
+        "1.5m",
+    ] {
+        assert_eq!(
+            refused(&[("refresh", text)]).annotation,
+            annotations::REFRESH,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_path_is_absolute_normal_and_out_of_the_way() {
+    let file = [("mode", "file")];
+    for path in ["/run/app/.env", "/app/config/.env", "/etc/app/.env"] {
+        assert_eq!(request(&[file[0], ("path", path)]).path.unwrap(), path);
+    }
+    for path in [
+        "",
+        "app/.env",
+        "/.env",
+        "/app/",
+        "/app/../.env",
+        "/app//.env",
+        "/a/./.env",
+        "/proc/x/.env",
+        "/dev/.env",
+        "/sys/.env",
+        "/splitvault/.env",
+        "/a:b/.env",
+        "/a\n/.env",
+        "/app/settings",
+    ] {
+        assert_eq!(
+            refused(&[file[0], ("path", path)]).annotation,
+            annotations::PATH,
+            "{path:?}"
+        );
+    }
+    let once = [("mode", "file"), ("refresh", "false"), ("path", "/app/settings")];
+    assert_eq!(request(&once).path.unwrap(), "/app/settings");
+    assert!(
+        refused(&[("path", "/app/.env")]).problem.contains("mode"),
+        "it is for files only"
+    );
+}
+
+#[test]
+fn a_file_mode_lets_read_and_nothing_else() {
+    for (text, mode) in [("0400", 0o400), ("440", 0o440), ("0444", 0o444)] {
+        assert_eq!(request(&[("file-mode", text)]).file_mode, Some(mode));
+    }
+    for text in ["", "0600", "0666", "0777", "444x", "0o400", "04444", "0404"] {
+        assert_eq!(
+            refused(&[("file-mode", text)]).annotation,
+            annotations::FILE_MODE,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_comes_later_is_refused_and_not_ignored() {
+    let refusal = refused(&[("on-change", "Restart")]);
+    assert!(refusal.to_string().contains("not supported yet"));
+    assert_eq!(request(&[("on-change", "None")]), request(&[]));
+}
+
+#[test]
+fn a_misspelt_annotation_is_refused_with_those_that_there_are() {
+    let refusal = refused(&[("refrehs", "5m")]);
+    assert_eq!(refusal.annotation, "splitvault.dev/refrehs");
+    assert!(refusal.problem.contains(annotations::REFRESH));
+    assert_eq!(
+        request(&[("injected", "0.1.0")]),
+        request(&[]),
+        "the marker is ours"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(values in proptest::collection::vec("\\PC{0,40}", annotations::ALL.len())) {
+        let all: BTreeMap<_, _> = annotations::ALL.iter().map(|name| (*name).to_owned()).zip(values).collect();
+        let _either = Request::parse(&all);
+    }
+
+    #[test]
+    fn a_path_that_is_taken_has_no_way_up(path in "(/[a.:]{0,3}){0,4}/.env") {
+        let taken = parse(&[("inject", "web"), ("mode", "file"), ("path", &path)]).ok().flatten();
+        if let Some(path) = taken.and_then(|request| request.path) {
+            let parts: Vec<_> = path.split('/').collect();
+            prop_assert!(parts.len() > 2 && parts[0].is_empty() && !path.contains(':'));
+            prop_assert!(parts[1..].iter().all(|part| !["", ".", ".."].contains(part)));
+        }
+    }
+}
