@@ -86,7 +86,7 @@ pub enum AskError {
     #[error("the operator's answer does not open: it is not sealed to this pod")]
     Unsealed,
     /// No randomness for a key.
-    #[error("cannot make a key")]
+    #[error("cannot make a key: the system gives no random bytes (/dev/urandom)")]
     Key,
 }
 
