@@ -4,6 +4,9 @@
 # Binaries and build output live in the user's cache, outside the clone. What a running
 # cluster owns lives in one directory, $CLUSTER_STATE, which `down` removes.
 
+# A failure inside $(…) is a failure.
+shopt -s inherit_errexit
+
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 REPO=$(cd "$HERE/../.." && pwd)
 CLUSTER_NAME=${SPLITVAULT_CLUSTER:-default}
