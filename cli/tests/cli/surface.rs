@@ -107,6 +107,7 @@ fn a_full_disk_is_a_failure() {
     let status = Command::new(env!("CARGO_BIN_EXE_splitvault"))
         .arg("version")
         .stdout(full)
+        .stderr(Stdio::null())
         .status()
         .unwrap();
     assert_eq!(status.code(), Some(1));

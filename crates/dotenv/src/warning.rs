@@ -36,8 +36,8 @@ pub enum WarningKind {
     Escape,
     /// A quote after a backslash, inside its own kind of quotes.
     #[error(
-        "a backslash before a quote is kept, as in npm dotenv; python-dotenv, godotenv and Docker Compose drop it, and \
-         shells end the value there: use another kind of quotes"
+        "a backslash before a quote is kept, as in npm dotenv; python-dotenv, Docker Compose and, in double quotes, \
+         godotenv and shells drop it: use another kind of quotes"
     )]
     EscapedQuote,
     /// Two backslashes in single quotes.
@@ -56,8 +56,8 @@ pub enum WarningKind {
     TrailingBackslash,
     /// `$NAME`, `${NAME}` or `$(command)` outside of single quotes, kept as it is.
     #[error(
-        "`$` is kept, nothing is expanded; Docker Compose, godotenv, dotenvy, Ruby dotenv and shells would expand \
-         it, python-dotenv and dotenv-expand in part: use single quotes if that is no reference"
+        "`$` is kept, nothing is expanded; dotenv-expand, Docker Compose, godotenv, dotenvy, Ruby dotenv and shells \
+         would expand it, python-dotenv with braces: use single quotes if it is no reference"
     )]
     Reference,
     /// `${` in single quotes.

@@ -58,7 +58,7 @@ fn messages(input: &[u8], options: &ParseOptions) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn any_bytes_are_taken_or_refused(input in any::<Vec<u8>>(), options in options()) {

@@ -86,7 +86,7 @@ fn read(dialect: Dialect, text: &str) -> Pairs {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
 
     #[test]
     fn each_dialects_reader_reads_what_was_written(variables in prop::collection::vec(variable(), 0..4)) {
