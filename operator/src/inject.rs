@@ -106,7 +106,9 @@ pub struct Injection {
 /// Whether the pod has been injected; such a pod is left as it is.
 #[must_use]
 pub fn is_injected(pod: &Value) -> bool {
-    let marked = pod["metadata"]["annotations"].get(annotations::INJECTED).is_some();
+    let marked = pod["metadata"]["annotations"]
+        .get(annotations::INJECTED)
+        .is_some();
     let containers = pod["spec"]["initContainers"].as_array();
     marked && containers.is_some_and(|all| all.iter().any(|container| container["name"] == CONTAINER))
 }
@@ -141,9 +143,16 @@ pub fn inject(
     // Last: it moves the other init containers, whose places the edits above name.
     let container = sidecar::container(&spec, request, &targets, identity, around);
     edits.prepend(&["spec".into(), "initContainers".into()], vec![container]);
-    let marker = ["metadata".into(), "annotations".into(), annotations::INJECTED.into()];
+    let marker = [
+        "metadata".into(),
+        "annotations".into(),
+        annotations::INJECTED.into(),
+    ];
     edits.set(&marker, json!(VERSION));
-    Ok(Injection { patch: edits.finish(), warnings })
+    Ok(Injection {
+        patch: edits.finish(),
+        warnings,
+    })
 }
 
 fn apply(
@@ -154,10 +163,16 @@ fn apply(
     around: &Surroundings<'_>,
 ) {
     let field = |field: &str| target.field(field);
-    edits.prepend(&field("env"), variables::of(target, objects, around.environment_files));
+    edits.prepend(
+        &field("env"),
+        variables::of(target, objects, around.environment_files),
+    );
     edits.append(&field("volumeMounts"), mounts(target, request));
     if target.way == Way::Exec {
-        edits.prepend(&field("command"), vec![json!(wire::COPIED_BINARY), json!("exec"), json!("--")]);
+        edits.prepend(
+            &field("command"),
+            vec![json!(wire::COPIED_BINARY), json!("exec"), json!("--")],
+        );
     }
 }
 
@@ -196,12 +211,12 @@ fn about_objects(objects: &[Injectable]) -> Vec<String> {
         let name = &object.name;
         match object.names {
             Names::Exposed(_) | Names::Hidden => None,
-            Names::Unknown(Unknown::Missing) => {
-                Some(format!("there is no VaultSecret {name} in this namespace yet: the pod waits for it"))
-            }
-            Names::Unknown(Unknown::NotReady) => {
-                Some(format!("VaultSecret {name} is not ready yet: the pod waits for it"))
-            }
+            Names::Unknown(Unknown::Missing) => Some(format!(
+                "there is no VaultSecret {name} in this namespace yet: the pod waits for it"
+            )),
+            Names::Unknown(Unknown::NotReady) => Some(format!(
+                "VaultSecret {name} is not ready yet: the pod waits for it"
+            )),
             Names::Unknown(Unknown::NotAllowed) => Some(format!(
                 "VaultSecret {name} does not list the pod's ServiceAccount in spec.access: the pod will not get it"
             )),

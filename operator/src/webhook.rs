@@ -64,13 +64,18 @@ pub struct WebhookState {
 
 impl fmt::Debug for WebhookState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookState").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("WebhookState")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
 /// `POST /mutate-pods` and `POST /validate-vaultsecrets`.
 pub fn router(state: WebhookState) -> Router {
-    let webhook = Webhook { state, environment_files: Arc::new(EnvironmentFiles::default()) };
+    let webhook = Webhook {
+        state,
+        environment_files: Arc::new(EnvironmentFiles::default()),
+    };
     Router::new()
         .route("/mutate-pods", post(mutate_pods))
         .route("/validate-vaultsecrets", post(validate_vaultsecrets))
@@ -103,12 +108,28 @@ async fn validate_vaultsecrets(State(webhook): State<Webhook>, body: Bytes) -> R
 }
 
 fn malformed(webhook: &Webhook, name: &'static str, start: Instant) -> Response {
-    webhook.state.metrics.admission(name, "malformed", start.elapsed());
-    (StatusCode::BAD_REQUEST, "not an AdmissionReview of admission.k8s.io/v1\n").into_response()
+    webhook
+        .state
+        .metrics
+        .admission(name, "malformed", start.elapsed());
+    (
+        StatusCode::BAD_REQUEST,
+        "not an AdmissionReview of admission.k8s.io/v1\n",
+    )
+        .into_response()
 }
 
-fn respond(webhook: &Webhook, name: &'static str, review: &Review, answer: &Answer, start: Instant) -> Response {
-    webhook.state.metrics.admission(name, answer.outcome(), start.elapsed());
+fn respond(
+    webhook: &Webhook,
+    name: &'static str,
+    review: &Review,
+    answer: &Answer,
+    start: Instant,
+) -> Response {
+    webhook
+        .state
+        .metrics
+        .admission(name, answer.outcome(), start.elapsed());
     if let Answer::Refused { message, .. } = answer {
         let namespace = review.request.namespace.as_deref().unwrap_or_default();
         tracing::info!(webhook = name, namespace, "refused: {message}");

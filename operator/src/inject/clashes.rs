@@ -24,22 +24,45 @@ pub(super) fn refuse(spec: &PodSpec, request: &Request, targets: &[Target<'_>]) 
 
 fn set(target: &Target<'_>) -> Result<(), Refusal> {
     let container = target.container;
-    let taken = |name: &&&str| container.env.iter().flatten().any(|variable| variable.name == ***name);
+    let taken = |name: &&&str| {
+        container
+            .env
+            .iter()
+            .flatten()
+            .any(|variable| variable.name == ***name)
+    };
     match VARIABLES.iter().find(taken) {
         None => Ok(()),
-        Some(name) => Err(Refusal::VariableTaken { container: container.name.clone(), name }),
+        Some(name) => Err(Refusal::VariableTaken {
+            container: container.name.clone(),
+            name,
+        }),
     }
 }
 
 fn mounted(target: &Target<'_>, request: &Request) -> Result<(), Refusal> {
     let container = target.container;
-    let paths = container.volume_mounts.iter().flatten().map(|mount| mount.mount_path.as_str());
-    let devices = container.volume_devices.iter().flatten().map(|device| device.device_path.as_str());
-    let taken: Vec<_> = paths.chain(devices).map(|path| path.trim_end_matches('/')).collect();
+    let paths = container
+        .volume_mounts
+        .iter()
+        .flatten()
+        .map(|mount| mount.mount_path.as_str());
+    let devices = container
+        .volume_devices
+        .iter()
+        .flatten()
+        .map(|device| device.device_path.as_str());
+    let taken: Vec<_> = paths
+        .chain(devices)
+        .map(|path| path.trim_end_matches('/'))
+        .collect();
     for mount in mounts(target, request) {
         let path = mount["mountPath"].as_str().unwrap_or_default();
         if taken.contains(&path) {
-            return Err(Refusal::MountTaken { container: container.name.clone(), path: path.to_owned() });
+            return Err(Refusal::MountTaken {
+                container: container.name.clone(),
+                path: path.to_owned(),
+            });
         }
     }
     Ok(())

@@ -51,20 +51,44 @@ pub(super) fn choose<'a>(
         return Err(Refusal::Malformed);
     }
     if all().any(|container| container.name == CONTAINER) {
-        return Err(Refusal::NameTaken { what: "container", name: CONTAINER });
+        return Err(Refusal::NameTaken {
+            what: "container",
+            name: CONTAINER,
+        });
     }
-    if let Some(name) = request.containers.iter().flatten().find(|name| !all().any(|c| c.name == **name)) {
+    if let Some(name) = request
+        .containers
+        .iter()
+        .flatten()
+        .find(|name| !all().any(|c| c.name == **name))
+    {
         let there: Vec<_> = all().map(|container| container.name.as_str()).collect();
-        return Err(Refusal::NoSuchContainer { name: name.clone(), there: there.join(", ") });
+        return Err(Refusal::NoSuchContainer {
+            name: name.clone(),
+            there: there.join(", "),
+        });
     }
     let ways = Ways::of(request, objects, around);
-    let named = |container: &Container| request.containers.as_ref().map(|names| names.contains(&container.name));
+    let named = |container: &Container| {
+        request
+            .containers
+            .as_ref()
+            .map(|names| names.contains(&container.name))
+    };
     let mut targets = Vec::new();
-    for (list, containers) in [("initContainers", init), ("containers", spec.containers.as_slice())] {
+    for (list, containers) in [
+        ("initContainers", init),
+        ("containers", spec.containers.as_slice()),
+    ] {
         for (index, container) in containers.iter().enumerate() {
             match (named(container), ways.way(container)) {
                 (Some(false), _) => {}
-                (Some(true) | None, Ok(way)) => targets.push(Target { container, way, list, index }),
+                (Some(true) | None, Ok(way)) => targets.push(Target {
+                    container,
+                    way,
+                    list,
+                    index,
+                }),
                 (None, Err(_)) if list == "initContainers" => warnings.push(skipped(container)),
                 (Some(true) | None, Err(why)) => return Err(no_command(container, why)),
             }
@@ -74,11 +98,17 @@ pub(super) fn choose<'a>(
 }
 
 fn skipped(container: &Container) -> String {
-    format!("init container {} has no command and gets no variables", container.name)
+    format!(
+        "init container {} has no command and gets no variables",
+        container.name
+    )
 }
 
 fn no_command(container: &Container, why: NoCommand) -> Refusal {
-    Refusal::NoCommand { container: container.name.clone(), why }
+    Refusal::NoCommand {
+        container: container.name.clone(),
+        why,
+    }
 }
 
 /// The ways that are open in this pod.
@@ -92,18 +122,29 @@ impl Ways {
     fn of(request: &Request, objects: &[Injectable], around: &Surroundings<'_>) -> Self {
         let obstacle = |object: &Injectable| match &object.names {
             Names::Exposed(_) => None,
-            Names::Hidden => Some(NoCommand::Hidden { name: object.name.clone() }),
-            Names::Unknown(why) => Some(NoCommand::Unknown { name: object.name.clone(), why: *why }),
+            Names::Hidden => Some(NoCommand::Hidden {
+                name: object.name.clone(),
+            }),
+            Names::Unknown(why) => Some(NoCommand::Unknown {
+                name: object.name.clone(),
+                why: *why,
+            }),
         };
         // What does not pass comes first: advice that a person can act on.
         let mut obstacles: Vec<_> = objects.iter().filter_map(obstacle).collect();
         obstacles.sort_by_key(|obstacle| !matches!(obstacle, NoCommand::Hidden { .. }));
         let lacking = (!around.environment_files).then_some(NoCommand::NoEnvironmentFiles);
-        Self { mode: request.mode, obstacle: lacking.or(obstacles.into_iter().next()) }
+        Self {
+            mode: request.mode,
+            obstacle: lacking.or(obstacles.into_iter().next()),
+        }
     }
 
     fn way(&self, container: &Container) -> Result<Way, NoCommand> {
-        let has_command = container.command.as_ref().is_some_and(|command| !command.is_empty());
+        let has_command = container
+            .command
+            .as_ref()
+            .is_some_and(|command| !command.is_empty());
         match (self.mode, &self.obstacle) {
             (Mode::File, _) => Ok(Way::File),
             (Mode::Env, None) => Ok(Way::Kubelet),

@@ -32,7 +32,10 @@ pub(super) struct Edits<'a> {
 
 impl<'a> Edits<'a> {
     pub(super) fn of(pod: &'a Value) -> Self {
-        Self { pod, operations: Vec::new() }
+        Self {
+            pod,
+            operations: Vec::new(),
+        }
     }
 
     /// Puts items before those of a list, which is made when it is missing or null.
@@ -71,7 +74,8 @@ impl<'a> Edits<'a> {
     }
 
     fn add(&mut self, path: PointerBuf, value: Value) {
-        self.operations.push(PatchOperation::Add(AddOperation { path, value }));
+        self.operations
+            .push(PatchOperation::Add(AddOperation { path, value }));
     }
 
     fn items(&self, list: &[Step]) -> Option<&'a Vec<Value>> {

@@ -60,10 +60,17 @@ pub(super) fn request(pod: &Value) -> Request {
 /// Plans with the same knowledge of every VaultSecret that the pod asks for.
 pub(super) fn plan(pod: &Value, names: &Names, environment_files: bool) -> Result<Injection, Refusal> {
     let request = request(pod);
-    let object = |name: &String| Injectable { name: name.clone(), names: names.clone() };
+    let object = |name: &String| Injectable {
+        name: name.clone(),
+        names: names.clone(),
+    };
     let objects: Vec<_> = request.vault_secrets.iter().map(object).collect();
     let config = config();
-    let around = Surroundings { config: &config, ca: "PEM", environment_files };
+    let around = Surroundings {
+        config: &config,
+        ca: "PEM",
+        environment_files,
+    };
     inject(pod, &request, &objects, &around)
 }
 
@@ -87,5 +94,8 @@ pub(super) fn refused(pod: &Value, names: &Names) -> Refusal {
 /// The element of a list that has this name.
 pub(super) fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
     let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
-    items.iter().find(|item| item["name"] == name).unwrap_or(&Value::Null)
+    items
+        .iter()
+        .find(|item| item["name"] == name)
+        .unwrap_or(&Value::Null)
 }

@@ -26,12 +26,22 @@ impl Identity {
         targets: &[Target<'_>],
         warnings: &mut Vec<String>,
     ) -> Self {
-        let pod = spec.security_context.as_ref().and_then(|context| context.run_as_user);
+        let pod = spec
+            .security_context
+            .as_ref()
+            .and_then(|context| context.run_as_user);
         let uid = |target: &Target<'_>| {
-            let own = target.container.security_context.as_ref().and_then(|context| context.run_as_user);
+            let own = target
+                .container
+                .security_context
+                .as_ref()
+                .and_then(|context| context.run_as_user);
             own.or(pod).filter(|uid| *uid != 0)
         };
-        let mut readers = targets.iter().filter(|target| target.way != Way::Kubelet).map(uid);
+        let mut readers = targets
+            .iter()
+            .filter(|target| target.way != Way::Kubelet)
+            .map(uid);
         let first = readers.next();
         let same = match first {
             // Kubelet alone.
@@ -48,7 +58,9 @@ impl Identity {
         Self {
             // The sidecar never runs as root, even where the pod does.
             run_as_user: same.flatten().or((pod == Some(0)).then_some(OWN)),
-            file_mode: request.file_mode.unwrap_or(if same.is_some() { 0o400 } else { 0o444 }),
+            file_mode: request
+                .file_mode
+                .unwrap_or(if same.is_some() { 0o400 } else { 0o444 }),
         }
     }
 }

@@ -24,13 +24,21 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 fn list(item: impl Strategy<Value = Value>) -> impl Strategy<Value = Option<Value>> {
-    prop_oneof![Just(None), Just(Some(Value::Null)), vec(item, 0..4).prop_map(|items| Some(Value::from(items)))]
+    prop_oneof![
+        Just(None),
+        Just(Some(Value::Null)),
+        vec(item, 0..4).prop_map(|items| Some(Value::from(items)))
+    ]
 }
 
 fn container() -> impl Strategy<Value = Value> {
-    let env = ("[A-C]", any_json()).prop_map(|(name, later)| json!({"name": name, "value": "v", "xLater": later}));
+    let env =
+        ("[A-C]", any_json()).prop_map(|(name, later)| json!({"name": name, "value": "v", "xLater": later}));
     let mount = "[a-z]{1,4}".prop_map(|name| json!({"name": name, "mountPath": format!("/{name}")}));
-    let command = prop_oneof![Just(None), vec("[ -~]{0,6}", 0..3).prop_map(|command| Some(json!(command)))];
+    let command = prop_oneof![
+        Just(None),
+        vec("[ -~]{0,6}", 0..3).prop_map(|command| Some(json!(command)))
+    ];
     (command, list(env), list(mount), any_json()).prop_map(|(command, env, mounts, later)| {
         let mut fields = Map::new();
         fields.insert("xLater".to_owned(), later);
@@ -46,8 +54,14 @@ fn container() -> impl Strategy<Value = Value> {
 fn any_pod() -> impl Strategy<Value = Value> {
     let volume = any_json().prop_map(|later| json!({"name": "data", "emptyDir": {}, "xLater": later}));
     let init = prop_oneof![Just(None), vec(container(), 0..3).prop_map(Some)];
-    (vec(container(), 1..4), init, list(volume), any_json(), any::<bool>()).prop_map(
-        |(containers, init, volumes, later, file)| {
+    (
+        vec(container(), 1..4),
+        init,
+        list(volume),
+        any_json(),
+        any::<bool>(),
+    )
+        .prop_map(|(containers, init, volumes, later, file)| {
             let mut pod = pod(numbered("app", containers));
             pod["xLater"] = later.clone();
             pod["spec"]["xLater"] = later.clone();
@@ -62,8 +76,7 @@ fn any_pod() -> impl Strategy<Value = Value> {
                 pod["metadata"]["annotations"]["splitvault.dev/mode"] = json!("file");
             }
             pod
-        },
-    )
+        })
 }
 
 fn numbered(name: &str, containers: Vec<Value>) -> Value {
@@ -87,9 +100,9 @@ fn any_names() -> impl Strategy<Value = Names> {
 fn keeps(before: &Value, after: &Value) -> bool {
     match (before, after) {
         (Value::Null, Value::Null | Value::Array(_)) => true,
-        (Value::Object(before), Value::Object(after)) => {
-            before.iter().all(|(field, value)| after.get(field).is_some_and(|after| keeps(value, after)))
-        }
+        (Value::Object(before), Value::Object(after)) => before
+            .iter()
+            .all(|(field, value)| after.get(field).is_some_and(|after| keeps(value, after))),
         (Value::Array(before), Value::Array(after)) => {
             let mut rest = after.iter();
             before.iter().all(|item| rest.any(|after| keeps(item, after)))
@@ -131,7 +144,11 @@ proptest! {
 fn the_comparison_notices_what_is_lost() {
     let before = json!({"a": [1, {"b": 2}], "c": null});
     assert!(keeps(&before, &json!({"a": [0, 1, {"b": 2, "d": 1}], "c": [1]})));
-    for after in [json!({"a": [{"b": 2}, 1], "c": null}), json!({"a": [1, {}], "c": null}), json!({"a": [1, {"b": 2}]})] {
+    for after in [
+        json!({"a": [{"b": 2}, 1], "c": null}),
+        json!({"a": [1, {}], "c": null}),
+        json!({"a": [1, {"b": 2}]}),
+    ] {
         assert!(!keeps(&before, &after), "{after}");
     }
 }

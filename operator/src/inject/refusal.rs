@@ -42,7 +42,9 @@ pub enum Refusal {
         name: &'static str,
     },
     /// Something else is mounted where the files must be.
-    #[error("container {container} mounts something else at {path}: move that, or set annotation splitvault.dev/path")]
+    #[error(
+        "container {container} mounts something else at {path}: move that, or set annotation splitvault.dev/path"
+    )]
     MountTaken {
         /// The container.
         container: String,
@@ -110,7 +112,10 @@ impl fmt::Display for NoCommand {
                     "VaultSecret {name} does not exist yet: apply it and try again (controllers try again by themselves)"
                 ),
                 Unknown::NotReady => {
-                    write!(f, "VaultSecret {name} is not ready yet: try again (controllers try again by themselves)")
+                    write!(
+                        f,
+                        "VaultSecret {name} is not ready yet: try again (controllers try again by themselves)"
+                    )
                 }
                 Unknown::NotAllowed => write!(
                     f,

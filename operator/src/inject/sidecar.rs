@@ -11,7 +11,8 @@ use super::{CONTAINER, Surroundings, has_exec, mode_variable};
 
 /// The volumes: memory only, and a token that is of no use elsewhere.
 pub(super) fn volumes(targets: &[Target<'_>]) -> Vec<Value> {
-    let memory = |name: &str, limit: &str| json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": limit}});
+    let memory =
+        |name: &str, limit: &str| json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": limit}});
     // At most 1 MiB of variables in each of three files, each twice for a moment.
     let mut volumes = vec![memory(wire::ENV_VOLUME, "8Mi")];
     if has_exec(targets) {
@@ -22,7 +23,9 @@ pub(super) fn volumes(targets: &[Target<'_>]) -> Vec<Value> {
         "expirationSeconds": wire::TOKEN_SECONDS,
         "path": wire::TOKEN_FILE,
     });
-    volumes.push(json!({"name": wire::TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}}));
+    volumes.push(
+        json!({"name": wire::TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}}),
+    );
     volumes
 }
 
@@ -50,8 +53,7 @@ pub(super) fn container(
         container["lifecycle"] = json!({"postStart": {"exec": command("wait")}});
         if !around.environment_files {
             // The second gate where kubelet has no environment files; it never gives up.
-            container["startupProbe"] =
-                json!({"exec": command("ready"), "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": i32::MAX});
+            container["startupProbe"] = json!({"exec": command("ready"), "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": i32::MAX});
         }
     }
     container
@@ -64,7 +66,8 @@ fn environment(
     around: &Surroundings<'_>,
 ) -> Vec<Value> {
     let text = |name: &str, value: &str| json!({"name": name, "value": value});
-    let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}});
+    let field =
+        |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}});
     let refresh = match request.refresh {
         Refresh::Once => 0,
         Refresh::Every(seconds) => seconds,
@@ -134,5 +137,9 @@ fn is_guaranteed(spec: &PodSpec) -> bool {
             limit.is_some() && request.is_none_or(|request| Some(request) == limit)
         })
     };
-    spec.init_containers.iter().flatten().chain(&spec.containers).all(guaranteed)
+    spec.init_containers
+        .iter()
+        .flatten()
+        .chain(&spec.containers)
+        .all(guaranteed)
 }

@@ -47,7 +47,10 @@ pub(super) fn warn_about(
 ) {
     let unusable: BTreeSet<_> = exposed(objects).filter(|name| !is_usable(name)).collect();
     if !unusable.is_empty() && targets.iter().any(|target| target.way == Way::Kubelet) {
-        warnings.push(format!("not set, because they are no names of variables: {}", list(&unusable)));
+        warnings.push(format!(
+            "not set, as no variable may have these names: {}",
+            list(&unusable)
+        ));
     }
     for target in targets.iter().filter(|target| target.way != Way::File) {
         warn_about_container(target, objects, warnings);
@@ -67,23 +70,39 @@ fn warn_about_container(target: &Target<'_>, objects: &[Injectable], warnings: &
     let container = target.container;
     let name = &container.name;
     let own = own(container);
-    let both: BTreeSet<_> = usable(objects).into_iter().filter(|name| own.contains(name)).collect();
+    let both: BTreeSet<_> = usable(objects)
+        .into_iter()
+        .filter(|name| own.contains(name))
+        .collect();
     if target.way == Way::Kubelet && !both.is_empty() {
-        warnings.push(format!("container {name} sets these itself, which wins: {}", list(&both)));
+        warnings.push(format!(
+            "container {name} sets these itself, which wins: {}",
+            list(&both)
+        ));
     }
     if target.way == Way::Exec && !own.is_empty() {
-        warnings.push(format!("what container {name} sets in env wins over its VaultSecrets"));
+        warnings.push(format!(
+            "what container {name} sets in env wins over its VaultSecrets"
+        ));
     }
     if container.env_from.as_ref().is_some_and(|from| !from.is_empty()) {
-        warnings.push(format!("VaultSecrets win over what container {name} takes by envFrom"));
+        warnings.push(format!(
+            "VaultSecrets win over what container {name} takes by envFrom"
+        ));
     }
     if target.way == Way::Exec && has_exec_hooks(container) {
-        warnings.push(format!("exec probes and hooks of container {name} do not have the variables"));
+        warnings.push(format!(
+            "exec probes and hooks of container {name} do not have the variables"
+        ));
     }
 }
 
 fn has_exec_hooks(container: &Container) -> bool {
-    let probes = [&container.liveness_probe, &container.readiness_probe, &container.startup_probe];
+    let probes = [
+        &container.liveness_probe,
+        &container.readiness_probe,
+        &container.startup_probe,
+    ];
     let lifecycle = container.lifecycle.as_ref();
     let hooks = [
         lifecycle.and_then(|lifecycle| lifecycle.post_start.as_ref()),
@@ -103,7 +122,12 @@ fn from_file(name: &str, file: &str, key: &str, optional: bool) -> Value {
 
 /// Names that the pod's spec sets itself.
 fn own(container: &Container) -> BTreeSet<&str> {
-    container.env.iter().flatten().map(|variable| variable.name.as_str()).collect()
+    container
+        .env
+        .iter()
+        .flatten()
+        .map(|variable| variable.name.as_str())
+        .collect()
 }
 
 fn exposed(objects: &[Injectable]) -> impl Iterator<Item = &str> {
@@ -117,7 +141,9 @@ fn exposed(objects: &[Injectable]) -> impl Iterator<Item = &str> {
 /// The names that may become variables, in order, each once.
 fn usable(objects: &[Injectable]) -> Vec<&str> {
     let mut seen = BTreeSet::new();
-    exposed(objects).filter(|name| is_usable(name) && seen.insert(*name)).collect()
+    exposed(objects)
+        .filter(|name| is_usable(name) && seen.insert(*name))
+        .collect()
 }
 
 fn is_usable(name: &str) -> bool {
@@ -127,12 +153,18 @@ fn is_usable(name: &str) -> bool {
 /// `[A-Za-z_][A-Za-z0-9_]*`: what every shell and every kubelet takes.
 fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
-    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    let first = bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     first && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn list(names: &BTreeSet<&str>) -> String {
-    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| name.chars().take(40).collect::<String>()).collect();
+    let shown: Vec<_> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| name.chars().take(40).collect::<String>())
+        .collect();
     match names.len().saturating_sub(SHOWN) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),

@@ -30,7 +30,10 @@ pub(super) async fn objects(
     let object = async |name: &String| {
         let looked = timeout(PATIENCE, look(state, namespace, account, name)).await;
         let names = looked.unwrap_or(Names::Unknown(Unknown::Unavailable));
-        Injectable { name: name.clone(), names }
+        Injectable {
+            name: name.clone(),
+            names,
+        }
     };
     join_all(names.iter().map(object)).await
 }
@@ -49,8 +52,15 @@ async fn look(state: &WebhookState, namespace: &str, account: &str, name: &str) 
     if !object.spec.exposes_names() {
         return Names::Hidden;
     }
-    let observed = object.status.as_ref().and_then(|status| status.observed_generation);
-    let Some(uid) = object.metadata.uid.filter(|_| observed == object.metadata.generation) else {
+    let observed = object
+        .status
+        .as_ref()
+        .and_then(|status| status.observed_generation);
+    let Some(uid) = object
+        .metadata
+        .uid
+        .filter(|_| observed == object.metadata.generation)
+    else {
         return Names::Unknown(Unknown::NotReady);
     };
     match state.names.names(&uid).await {
@@ -107,7 +117,11 @@ mod tests {
     fn environment_files_are_there_from_1_35_on() {
         let has = |major: &str, minor: &str| {
             let (major, minor) = (major.to_owned(), minor.to_owned());
-            has_environment_files(&Info { major, minor, ..Info::default() })
+            has_environment_files(&Info {
+                major,
+                minor,
+                ..Info::default()
+            })
         };
         assert!(has("1", "35") && has("1", "37+") && has("2", "0"));
         assert!(!has("1", "34") && !has("1", "9+") && !has("", "") && !has("x", "99"));

@@ -33,7 +33,11 @@ pub(super) async fn admit(webhook: &Webhook, review: &Review) -> Answer {
     if inject::is_injected(pod) || annotations.contains_key(MIRROR) {
         return Answer::Allowed;
     }
-    let Some(namespace) = request.namespace.as_deref().filter(|namespace| !namespace.is_empty()) else {
+    let Some(namespace) = request
+        .namespace
+        .as_deref()
+        .filter(|namespace| !namespace.is_empty())
+    else {
         return refused("a pod is in a namespace", false);
     };
     match plan(webhook, namespace, pod, &asked).await {
@@ -51,7 +55,10 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
     if ca.is_empty() {
         return Ok(refused("the operator has no certificate yet: try again", true));
     }
-    let account = pod["spec"]["serviceAccountName"].as_str().filter(|name| !name.is_empty()).unwrap_or("default");
+    let account = pod["spec"]["serviceAccountName"]
+        .as_str()
+        .filter(|name| !name.is_empty())
+        .unwrap_or("default");
     let (environment_files, objects) = tokio::join!(
         webhook.environment_files.look(&state.client),
         lookup::objects(state, namespace, account, &asked.vault_secrets),
@@ -62,7 +69,10 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
         environment_files: environment_files.map_err(|_| Late)?,
     };
     Ok(match inject::inject(pod, asked, &objects, &around) {
-        Ok(injection) => Answer::Patched { patch: injection.patch, warnings: injection.warnings },
+        Ok(injection) => Answer::Patched {
+            patch: injection.patch,
+            warnings: injection.warnings,
+        },
         Err(refusal) => refused(&refusal.to_string(), refusal.is_passing()),
     })
 }
@@ -76,5 +86,8 @@ fn annotations(pod: &Value) -> Option<BTreeMap<String, String>> {
 }
 
 fn refused(message: &str, passing: bool) -> Answer {
-    Answer::Refused { message: message.to_owned(), passing }
+    Answer::Refused {
+        message: message.to_owned(),
+        passing,
+    }
 }

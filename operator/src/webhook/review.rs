@@ -82,7 +82,11 @@ impl Answer {
                 }
             }
             Self::Refused { message, passing } => {
-                let (code, reason) = if *passing { (503, "ServiceUnavailable") } else { (403, "Forbidden") };
+                let (code, reason) = if *passing {
+                    (503, "ServiceUnavailable")
+                } else {
+                    (403, "Forbidden")
+                };
                 response["allowed"] = json!(false);
                 response["status"] =
                     json!({"status": "Failure", "code": code, "reason": reason, "message": message});

@@ -38,7 +38,10 @@ impl Cluster {
         if path == "/version" {
             return match self.version {
                 Some(minor) => (200, version(minor)),
-                None => (500, json!({"kind": "Status", "status": "Failure", "code": 500, "message": "", "reason": ""})),
+                None => (
+                    500,
+                    json!({"kind": "Status", "status": "Failure", "code": 500, "message": "", "reason": ""}),
+                ),
             };
         }
         let found = self.objects.iter().find(|object| {
@@ -49,7 +52,10 @@ impl Cluster {
         });
         match found {
             Some(object) => (200, object.clone()),
-            None => (404, json!({"kind": "Status", "status": "Failure", "code": 404, "message": "", "reason": "NotFound"})),
+            None => (
+                404,
+                json!({"kind": "Status", "status": "Failure", "code": 404, "message": "", "reason": "NotFound"}),
+            ),
         }
     }
 
@@ -57,7 +63,9 @@ impl Cluster {
         let cluster = self.clone();
         let service = tower::service_fn(move |request: Request<kube::client::Body>| {
             let (code, body) = cluster.answer(request.uri().path());
-            let response = http::Response::builder().status(code).body(kube::client::Body::from(body.to_string().into_bytes()));
+            let response = http::Response::builder()
+                .status(code)
+                .body(kube::client::Body::from(body.to_string().into_bytes()));
             async move { Ok::<_, Infallible>(response.unwrap()) }
         });
         Client::new(service, "default")
@@ -79,10 +87,15 @@ impl Cluster {
     }
 
     async fn post(&self, path: &str, body: impl Into<Body>) -> (StatusCode, Vec<u8>) {
-        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json").body(body.into());
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.into());
         let response = self.router().oneshot(request.unwrap()).await.unwrap();
         let status = response.status();
-        (status, response.into_body().collect().await.unwrap().to_bytes().to_vec())
+        (
+            status,
+            response.into_body().collect().await.unwrap().to_bytes().to_vec(),
+        )
     }
 
     /// The response of the answer to a review.
@@ -90,13 +103,17 @@ impl Cluster {
         let (status, body) = self.post(path, review.to_string()).await;
         assert_eq!(status, StatusCode::OK);
         let answer: Value = serde_json::from_slice(&body).unwrap();
-        assert_eq!((&answer["apiVersion"], &answer["kind"]), (&json!("admission.k8s.io/v1"), &json!("AdmissionReview")));
+        assert_eq!(
+            (&answer["apiVersion"], &answer["kind"]),
+            (&json!("admission.k8s.io/v1"), &json!("AdmissionReview"))
+        );
         assert_eq!(answer["response"]["uid"], review["request"]["uid"]);
         answer["response"].clone()
     }
 
     async fn admit(&self, pod: &Value) -> Value {
-        self.review("/mutate-pods", &review("CREATE", pod, &Value::Null)).await
+        self.review("/mutate-pods", &review("CREATE", pod, &Value::Null))
+            .await
     }
 
     fn asked(&self) -> Vec<String> {
@@ -142,7 +159,10 @@ fn web(expose: bool) -> Value {
 
 /// The pod after the answer's patch.
 fn patched(pod: &Value, response: &Value) -> Value {
-    assert_eq!((&response["allowed"], &response["patchType"]), (&json!(true), &json!("JSONPatch")));
+    assert_eq!(
+        (&response["allowed"], &response["patchType"]),
+        (&json!(true), &json!("JSONPatch"))
+    );
     let patch = STANDARD.decode(response["patch"].as_str().unwrap()).unwrap();
     let patch: json_patch::Patch = serde_json::from_slice(&patch).unwrap();
     let mut pod = pod.clone();
@@ -151,9 +171,15 @@ fn patched(pod: &Value, response: &Value) -> Value {
 }
 
 fn refusal(response: &Value) -> (u64, String) {
-    assert_eq!((&response["allowed"], &response["patch"]), (&json!(false), &Value::Null));
+    assert_eq!(
+        (&response["allowed"], &response["patch"]),
+        (&json!(false), &Value::Null)
+    );
     let status = &response["status"];
-    (status["code"].as_u64().unwrap(), status["message"].as_str().unwrap().to_owned())
+    (
+        status["code"].as_u64().unwrap(),
+        status["message"].as_str().unwrap().to_owned(),
+    )
 }
 
 mod pods;

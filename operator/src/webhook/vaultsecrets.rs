@@ -16,7 +16,9 @@ pub(super) fn admit(review: &Review) -> Answer {
     }
     match VaultSecretSpec::deserialize(&request.object["spec"]) {
         // Not serde's text: it may quote the input.
-        Err(_) => refused("the spec does not have the shape of a VaultSecret: see `kubectl explain vaultsecret.spec`"),
+        Err(_) => refused(
+            "the spec does not have the shape of a VaultSecret: see `kubectl explain vaultsecret.spec`",
+        ),
         Ok(spec) => match Desired::try_from(&spec) {
             Ok(_) => Answer::Allowed,
             Err(error) => refused(&error.to_string()),
@@ -25,5 +27,8 @@ pub(super) fn admit(review: &Review) -> Answer {
 }
 
 fn refused(message: &str) -> Answer {
-    Answer::Refused { message: message.to_owned(), passing: false }
+    Answer::Refused {
+        message: message.to_owned(),
+        passing: false,
+    }
 }

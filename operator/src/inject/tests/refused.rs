@@ -8,11 +8,24 @@ use crate::inject::{Names, NoCommand, Refusal, Unknown};
 #[test]
 fn a_container_without_command_needs_exposed_names() {
     let refusal = refused(&pod(json!([bare()])), &Names::Hidden);
-    let why = NoCommand::Hidden { name: "web".to_owned() };
-    assert_eq!(refusal, Refusal::NoCommand { container: "app".to_owned(), why });
+    let why = NoCommand::Hidden {
+        name: "web".to_owned(),
+    };
+    assert_eq!(
+        refusal,
+        Refusal::NoCommand {
+            container: "app".to_owned(),
+            why
+        }
+    );
     assert!(!refusal.is_passing());
     let sentence = refusal.to_string();
-    for advice in ["exposeNames", "command", "splitvault.dev/mode: file", "splitvault.dev/containers"] {
+    for advice in [
+        "exposeNames",
+        "command",
+        "splitvault.dev/mode: file",
+        "splitvault.dev/containers",
+    ] {
         assert!(sentence.contains(advice), "{sentence}");
     }
 }
@@ -21,7 +34,10 @@ fn a_container_without_command_needs_exposed_names() {
 fn an_empty_command_is_none() {
     let mut container = bare();
     container["command"] = json!([]);
-    assert!(matches!(refused(&pod(json!([container])), &Names::Hidden), Refusal::NoCommand { .. }));
+    assert!(matches!(
+        refused(&pod(json!([container])), &Names::Hidden),
+        Refusal::NoCommand { .. }
+    ));
 }
 
 #[test]
@@ -43,7 +59,10 @@ fn without_environment_files_a_command_is_needed() {
     let refusal = plan(&pod(json!([bare()])), &exposed(&["A"]), false).unwrap_err();
     assert_eq!(
         refusal,
-        Refusal::NoCommand { container: "app".to_owned(), why: NoCommand::NoEnvironmentFiles }
+        Refusal::NoCommand {
+            container: "app".to_owned(),
+            why: NoCommand::NoEnvironmentFiles
+        }
     );
 }
 
@@ -51,14 +70,22 @@ fn without_environment_files_a_command_is_needed() {
 fn an_init_container_that_is_named_needs_a_way_like_any_other() {
     let mut pod = annotated(pod(json!([app()])), "containers", "app,setup");
     pod["spec"]["initContainers"] = json!([{"name": "setup", "image": "i"}]);
-    assert!(matches!(refused(&pod, &Names::Hidden), Refusal::NoCommand { container, .. } if container == "setup"));
+    assert!(
+        matches!(refused(&pod, &Names::Hidden), Refusal::NoCommand { container, .. } if container == "setup")
+    );
 }
 
 #[test]
 fn a_container_that_is_not_there_is_named_with_those_that_are() {
     let pod = annotated(pod(json!([app()])), "containers", "app,ap");
     let refusal = refused(&pod, &Names::Hidden);
-    assert_eq!(refusal, Refusal::NoSuchContainer { name: "ap".to_owned(), there: "app".to_owned() });
+    assert_eq!(
+        refusal,
+        Refusal::NoSuchContainer {
+            name: "ap".to_owned(),
+            there: "app".to_owned()
+        }
+    );
 }
 
 #[test]
@@ -69,29 +96,54 @@ fn names_and_places_of_ours_are_not_taken_over() {
         pod.pointer_mut(parent).unwrap()[field] = value;
         refused(&pod, &Names::Hidden)
     };
-    let container = |what| Refusal::NameTaken { what, name: "splitvault" };
-    assert_eq!(change("/spec/containers/0/name", json!("splitvault")), container("container"));
+    let container = |what| Refusal::NameTaken {
+        what,
+        name: "splitvault",
+    };
     assert_eq!(
-        change("/spec/initContainers", json!([{"name": "splitvault", "image": "i"}])),
+        change("/spec/containers/0/name", json!("splitvault")),
+        container("container")
+    );
+    assert_eq!(
+        change(
+            "/spec/initContainers",
+            json!([{"name": "splitvault", "image": "i"}])
+        ),
         container("container")
     );
     for name in ["splitvault-env", "splitvault-bin", "splitvault-token"] {
-        let refusal = change("/spec/volumes", json!([{"name": name, "hostPath": {"path": "/"}}]));
+        let refusal = change(
+            "/spec/volumes",
+            json!([{"name": name, "hostPath": {"path": "/"}}]),
+        );
         assert_eq!(refusal, Refusal::NameTaken { what: "volume", name });
     }
     for path in ["/run/splitvault", "/run/splitvault/", "/splitvault"] {
-        let refusal = change("/spec/containers/0/volumeMounts", json!([{"name": "data", "mountPath": path}]));
+        let refusal = change(
+            "/spec/containers/0/volumeMounts",
+            json!([{"name": "data", "mountPath": path}]),
+        );
         assert!(matches!(refusal, Refusal::MountTaken { .. }), "{path}");
     }
     for name in ["SPLITVAULT_REVISION", "SPLITVAULT_KEEP"] {
         let refusal = change("/spec/containers/0/env", json!([{"name": name, "value": "x"}]));
-        assert_eq!(refusal, Refusal::VariableTaken { container: "app".to_owned(), name });
+        assert_eq!(
+            refusal,
+            Refusal::VariableTaken {
+                container: "app".to_owned(),
+                name
+            }
+        );
     }
 }
 
 #[test]
 fn a_path_that_is_mounted_already_is_refused() {
-    let mut pod = annotated(annotated(pod(json!([app()])), "mode", "file"), "path", "/data/.env");
+    let mut pod = annotated(
+        annotated(pod(json!([app()])), "mode", "file"),
+        "path",
+        "/data/.env",
+    );
     pod["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "data", "mountPath": "/data"}]);
     assert!(matches!(refused(&pod, &Names::Hidden), Refusal::MountTaken { path, .. } if path == "/data"));
 }

@@ -13,7 +13,10 @@ fn warned(pod: &Value, names: &Names, about: &str) -> bool {
 #[test]
 fn a_common_pod_is_injected_without_a_warning() {
     for names in [Names::Hidden, exposed(&["A"])] {
-        assert_eq!(plan(&pod(json!([app()])), &names, true).unwrap().warnings, Vec::<String>::new());
+        assert_eq!(
+            plan(&pod(json!([app()])), &names, true).unwrap().warnings,
+            Vec::<String>::new()
+        );
     }
 }
 
@@ -21,7 +24,11 @@ fn a_common_pod_is_injected_without_a_warning() {
 fn a_vault_secret_that_comes_later_is_announced() {
     let pod = pod(json!([app()]));
     assert!(warned(&pod, &missing(), "web"));
-    assert!(warned(&pod, &Names::Unknown(crate::inject::Unknown::NotAllowed), "spec.access"));
+    assert!(warned(
+        &pod,
+        &Names::Unknown(crate::inject::Unknown::NotAllowed),
+        "spec.access"
+    ));
 }
 
 #[test]
@@ -43,7 +50,10 @@ fn what_does_not_see_the_variables_is_named() {
     let mut pod = pod(json!([app()]));
     pod["spec"]["containers"][0]["livenessProbe"] = json!({"exec": {"command": ["check"]}});
     assert!(warned(&pod, &Names::Hidden, "probes"));
-    assert!(!warned(&pod, &exposed(&["A"]), "probes"), "kubelet's variables are in every process");
+    assert!(
+        !warned(&pod, &exposed(&["A"]), "probes"),
+        "kubelet's variables are in every process"
+    );
     pod["spec"]["containers"][0]["livenessProbe"] = json!({"httpGet": {"port": 80}});
     assert!(!warned(&pod, &Names::Hidden, "probes"));
 }
@@ -55,21 +65,37 @@ fn variables_by_env_from_give_way_with_a_warning() {
     for names in [Names::Hidden, exposed(&["A"])] {
         assert!(warned(&pod, &names, "envFrom"));
     }
-    assert!(!warned(&annotated(pod, "mode", "file"), &Names::Hidden, "envFrom"));
+    assert!(!warned(
+        &annotated(pod, "mode", "file"),
+        &Names::Hidden,
+        "envFrom"
+    ));
 }
 
 #[test]
 fn a_mode_that_may_lock_readers_out_is_named() {
-    let pod = annotated(annotated(pod(json!([app()])), "mode", "file"), "file-mode", "0400");
+    let pod = annotated(
+        annotated(pod(json!([app()])), "mode", "file"),
+        "file-mode",
+        "0400",
+    );
     assert!(warned(&pod, &Names::Hidden, "runAsUser"));
 }
 
 #[test]
 fn a_warning_is_short_however_many_names_it_is_about() {
-    let names: Vec<String> = (0..1000).map(|number| format!("{number}{}", "x".repeat(200))).collect();
-    let warnings = plan(&pod(json!([app()])), &Names::Exposed(names), true).unwrap().warnings;
+    let names: Vec<String> = (0..1000)
+        .map(|number| format!("{number}{}", "x".repeat(200)))
+        .collect();
+    let warnings = plan(&pod(json!([app()])), &Names::Exposed(names), true)
+        .unwrap()
+        .warnings;
     assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].len() <= 300 && warnings[0].ends_with("and 995 more"), "{}", warnings[0]);
+    assert!(
+        warnings[0].len() <= 300 && warnings[0].ends_with("and 995 more"),
+        "{}",
+        warnings[0]
+    );
 }
 
 #[test]

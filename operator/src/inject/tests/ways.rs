@@ -30,7 +30,10 @@ fn kubelet_sets_exposed_names_and_all_else_of_the_container_stays() {
 fn without_exposed_names_a_command_is_started_through_exec() {
     for names in [Names::Hidden, missing()] {
         let got = &admitted(&pod(json!([app()])), &names)["spec"]["containers"][0];
-        assert_eq!(got["command"], json!(["/splitvault/splitvault-sidecar", "exec", "--", "/bin/app"]));
+        assert_eq!(
+            got["command"],
+            json!(["/splitvault/splitvault-sidecar", "exec", "--", "/bin/app"])
+        );
         assert_eq!(got["args"], json!(["--serve"]));
         assert_eq!(got["env"], json!([gate()]));
         assert_eq!(
@@ -46,10 +49,17 @@ fn without_exposed_names_a_command_is_started_through_exec() {
 #[test]
 fn one_hidden_vault_secret_among_exposed_ones_keeps_all_names_out_of_the_pod() {
     let pod = annotated(pod(json!([app()])), "inject", "web,db");
-    let object = |name: &str, names| Injectable { name: name.to_owned(), names };
+    let object = |name: &str, names| Injectable {
+        name: name.to_owned(),
+        names,
+    };
     let objects = [object("web", exposed(&["OPEN"])), object("db", Names::Hidden)];
     let config = config();
-    let around = Surroundings { config: &config, ca: "PEM", environment_files: true };
+    let around = Surroundings {
+        config: &config,
+        ca: "PEM",
+        environment_files: true,
+    };
     let injection = inject(&pod, &request(&pod), &objects, &around).unwrap();
     let got = patched(&pod, &injection);
     assert_eq!(got["spec"]["containers"][0]["command"][1], "exec");
@@ -60,20 +70,33 @@ fn one_hidden_vault_secret_among_exposed_ones_keeps_all_names_out_of_the_pod() {
 fn the_file_is_mounted_read_only_and_nothing_else_changes() {
     let pod = annotated(pod(json!([bare()])), "mode", "file");
     let got = &admitted(&pod, &Names::Hidden)["spec"]["containers"][0];
-    assert_eq!(got["volumeMounts"], json!([{"name": "splitvault-env", "mountPath": "/run/splitvault", "readOnly": true}]));
+    assert_eq!(
+        got["volumeMounts"],
+        json!([{"name": "splitvault-env", "mountPath": "/run/splitvault", "readOnly": true}])
+    );
     assert_eq!(got["env"], json!([gate()]));
     assert_eq!(got["command"], Value::Null);
 }
 
 #[test]
 fn a_path_mounts_its_directory_or_when_never_refreshed_the_file_itself() {
-    let pod = annotated(annotated(pod(json!([bare()])), "mode", "file"), "path", "/etc/app/.env");
+    let pod = annotated(
+        annotated(pod(json!([bare()])), "mode", "file"),
+        "path",
+        "/etc/app/.env",
+    );
     let got = &admitted(&pod, &Names::Hidden)["spec"]["containers"][0]["volumeMounts"][0];
-    assert_eq!((&got["mountPath"], &got["subPath"]), (&json!("/etc/app"), &Value::Null));
+    assert_eq!(
+        (&got["mountPath"], &got["subPath"]),
+        (&json!("/etc/app"), &Value::Null)
+    );
 
     let pod = annotated(annotated(pod, "refresh", "false"), "path", "/app/settings");
     let got = &admitted(&pod, &Names::Hidden)["spec"]["containers"][0]["volumeMounts"][0];
-    assert_eq!((&got["mountPath"], &got["subPath"]), (&json!("/app/settings"), &json!(".env")));
+    assert_eq!(
+        (&got["mountPath"], &got["subPath"]),
+        (&json!("/app/settings"), &json!(".env"))
+    );
 }
 
 #[test]
@@ -86,21 +109,48 @@ fn what_the_pod_sets_itself_wins_and_can_refer_to_what_is_injected() {
     let injection = plan(&pod, &exposed(&["A", "B"]), true).unwrap();
     let env = patched(&pod, &injection)["spec"]["containers"][0]["env"].clone();
     assert_eq!(env, json!([by_kubelet("B"), gate(), own[0], own[1]]));
-    assert!(injection.warnings.iter().any(|warning| warning.contains("app") && warning.ends_with(": A")));
+    assert!(
+        injection
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("app") && warning.ends_with(": A"))
+    );
 
     let injection = plan(&pod, &Names::Hidden, true).unwrap();
     let env = patched(&pod, &injection)["spec"]["containers"][0]["env"].clone();
-    assert_eq!(env, json!([{"name": "SPLITVAULT_KEEP", "value": "A,URL"}, gate(), own[0], own[1]]));
+    assert_eq!(
+        env,
+        json!([{"name": "SPLITVAULT_KEEP", "value": "A,URL"}, gate(), own[0], own[1]])
+    );
     assert_eq!(injection.warnings.len(), 1);
 }
 
 #[test]
 fn only_names_that_every_kubelet_takes_become_variables_each_once() {
-    let names = exposed(&["OK", "with.dot", "9", "", "SPLITVAULT_KEEP", "SPLITVAULT_REVISION", "OK", "a b", "é", "_x"]);
+    let names = exposed(&[
+        "OK",
+        "with.dot",
+        "9",
+        "",
+        "SPLITVAULT_KEEP",
+        "SPLITVAULT_REVISION",
+        "OK",
+        "a b",
+        "é",
+        "_x",
+    ]);
     let injection = plan(&pod(json!([bare()])), &names, true).unwrap();
     let got = patched(&pod(json!([bare()])), &injection);
-    assert_eq!(got["spec"]["containers"][0]["env"], json!([by_kubelet("OK"), by_kubelet("_x"), gate()]));
-    assert!(injection.warnings.iter().any(|warning| warning.contains("with.dot")));
+    assert_eq!(
+        got["spec"]["containers"][0]["env"],
+        json!([by_kubelet("OK"), by_kubelet("_x"), gate()])
+    );
+    assert!(
+        injection
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("no variable may have these names:") && warning.contains("9"))
+    );
 }
 
 #[test]
@@ -116,10 +166,18 @@ fn init_containers_get_the_variables_too_where_there_is_a_way() {
     assert_eq!(got[1], pod["spec"]["initContainers"][0]);
     assert_eq!(got[2]["command"][3], "/bin/migrate");
     assert_eq!(got[2]["env"], json!([gate()]));
-    assert!(injection.warnings.iter().any(|warning| warning.contains("other-injector")));
+    assert!(
+        injection
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("other-injector"))
+    );
 
     let got = &admitted(&pod, &exposed(&["A"]))["spec"]["initContainers"];
-    assert_eq!((&got[1]["env"][0]["name"], &got[2]["env"][0]["name"]), (&json!("A"), &json!("A")));
+    assert_eq!(
+        (&got[1]["env"][0]["name"], &got[2]["env"][0]["name"]),
+        (&json!("A"), &json!("A"))
+    );
 }
 
 #[test]
@@ -152,5 +210,8 @@ fn the_marker_alone_does_not_pass_for_an_injection() {
     let pod = annotated(pod(json!([app()])), "injected", "0.0.0");
     let got = admitted(&pod, &Names::Hidden);
     assert_eq!(got["spec"]["initContainers"][0]["name"], "splitvault");
-    assert_eq!(got["metadata"]["annotations"]["splitvault.dev/injected"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        got["metadata"]["annotations"]["splitvault.dev/injected"],
+        env!("CARGO_PKG_VERSION")
+    );
 }

@@ -8,7 +8,10 @@ async fn exposed_names_become_variables_by_kubelet() {
     let got = patched(&pod, &Cluster::new(vec![web(true)]).admit(&pod).await);
     assert_eq!(got["spec"]["containers"][0]["env"][0]["name"], "GREETING");
     assert_eq!(got["spec"]["initContainers"][0]["image"], "sidecar:1");
-    assert_eq!(got["spec"]["initContainers"][0]["env"][1], json!({"name": "SPLITVAULT_CA", "value": "PEM"}));
+    assert_eq!(
+        got["spec"]["initContainers"][0]["env"][1],
+        json!({"name": "SPLITVAULT_CA", "value": "PEM"})
+    );
 }
 
 #[tokio::test]
@@ -17,7 +20,10 @@ async fn hidden_names_are_not_even_looked_up() {
     let mut cluster = Cluster::new(vec![web(false)]);
     cluster.names = Err(Unavailable);
     let response = cluster.admit(&pod).await;
-    assert_eq!(patched(&pod, &response)["spec"]["containers"][0]["command"][1], "exec");
+    assert_eq!(
+        patched(&pod, &response)["spec"]["containers"][0]["command"][1],
+        "exec"
+    );
     assert_eq!(response["warnings"], Value::Null);
 }
 
@@ -28,7 +34,10 @@ async fn a_pod_that_does_not_ask_is_left_alone_without_any_look_up() {
     for annotations in [Value::Null, json!({}), json!({"example.org/a": "b"})] {
         pod["metadata"]["annotations"] = annotations;
         let response = cluster.admit(&pod).await;
-        assert_eq!((&response["allowed"], &response["patch"]), (&json!(true), &Value::Null));
+        assert_eq!(
+            (&response["allowed"], &response["patch"]),
+            (&json!(true), &Value::Null)
+        );
     }
     assert!(cluster.asked().is_empty());
 }
@@ -37,29 +46,47 @@ async fn a_pod_that_does_not_ask_is_left_alone_without_any_look_up() {
 async fn an_injected_pod_and_a_static_one_are_left_alone() {
     let cluster = Cluster::new(vec![web(false)]);
     let once = patched(&pod(true), &cluster.admit(&pod(true)).await);
-    assert_eq!(cluster.admit(&once).await, json!({"uid": "review-1", "allowed": true}));
+    assert_eq!(
+        cluster.admit(&once).await,
+        json!({"uid": "review-1", "allowed": true})
+    );
     let mut mirror = pod(true);
     mirror["metadata"]["annotations"]["kubernetes.io/config.mirror"] = json!("x");
-    assert_eq!(cluster.admit(&mirror).await, json!({"uid": "review-1", "allowed": true}));
+    assert_eq!(
+        cluster.admit(&mirror).await,
+        json!({"uid": "review-1", "allowed": true})
+    );
 }
 
 #[tokio::test]
 async fn only_the_making_of_a_pod_is_an_occasion() {
     let cluster = Cluster::new(vec![web(false)]);
     for operation in ["UPDATE", "DELETE", "CONNECT"] {
-        let response = cluster.review("/mutate-pods", &review(operation, &pod(true), &Value::Null)).await;
-        assert_eq!(response, json!({"uid": "review-1", "allowed": true}), "{operation}");
+        let response = cluster
+            .review("/mutate-pods", &review(operation, &pod(true), &Value::Null))
+            .await;
+        assert_eq!(
+            response,
+            json!({"uid": "review-1", "allowed": true}),
+            "{operation}"
+        );
     }
     let mut ephemeral = review("CREATE", &pod(true), &Value::Null);
     ephemeral["request"]["subResource"] = json!("ephemeralcontainers");
-    assert_eq!(cluster.review("/mutate-pods", &ephemeral).await, json!({"uid": "review-1", "allowed": true}));
+    assert_eq!(
+        cluster.review("/mutate-pods", &ephemeral).await,
+        json!({"uid": "review-1", "allowed": true})
+    );
 }
 
 #[tokio::test]
 async fn a_missing_vault_secret_is_waited_for_by_a_command_and_else_tried_again() {
     let cluster = Cluster::new(Vec::new());
     let response = cluster.admit(&pod(true)).await;
-    assert_eq!(patched(&pod(true), &response)["spec"]["containers"][0]["command"][1], "exec");
+    assert_eq!(
+        patched(&pod(true), &response)["spec"]["containers"][0]["command"][1],
+        "exec"
+    );
     assert!(response["warnings"][0].as_str().unwrap().contains("web"));
     let (code, message) = refusal(&cluster.admit(&pod(false)).await);
     assert_eq!(code, 503);
@@ -76,8 +103,11 @@ async fn a_vault_secret_of_another_namespace_is_none() {
 
 #[tokio::test]
 async fn names_that_cannot_be_told_yet_are_worth_another_try() {
-    let (mut changed, mut stored, mut down) =
-        (Cluster::new(vec![web(true)]), Cluster::new(vec![web(true)]), Cluster::new(vec![web(true)]));
+    let (mut changed, mut stored, mut down) = (
+        Cluster::new(vec![web(true)]),
+        Cluster::new(vec![web(true)]),
+        Cluster::new(vec![web(true)]),
+    );
     let mut newer = web(true);
     newer["metadata"]["generation"] = json!(3);
     changed.objects = Arc::new(vec![newer]);
@@ -85,7 +115,10 @@ async fn names_that_cannot_be_told_yet_are_worth_another_try() {
     down.names = Err(Unavailable);
     for cluster in [changed, stored, down] {
         assert_eq!(refusal(&cluster.admit(&pod(false)).await).0, 503);
-        assert_eq!(patched(&pod(true), &cluster.admit(&pod(true)).await)["spec"]["containers"][0]["command"][1], "exec");
+        assert_eq!(
+            patched(&pod(true), &cluster.admit(&pod(true)).await)["spec"]["containers"][0]["command"][1],
+            "exec"
+        );
     }
 }
 
@@ -99,14 +132,20 @@ async fn a_service_account_that_is_not_listed_learns_no_name() {
     assert!(response["warnings"][0].as_str().unwrap().contains("spec.access"));
     let (code, message) = refusal(&cluster.admit(&pod(false)).await);
     assert_eq!(code, 403);
-    assert!(message.contains("spec.access") && !message.contains("GREETING"), "{message}");
+    assert!(
+        message.contains("spec.access") && !message.contains("GREETING"),
+        "{message}"
+    );
 
     let mut nobody = pod(true);
     nobody["spec"]["serviceAccountName"] = Value::Null;
     let mut object = web(true);
     object["spec"]["access"] = json!({"serviceAccounts": ["default"]});
     let got = patched(&nobody, &Cluster::new(vec![object]).admit(&nobody).await);
-    assert_eq!(got["spec"]["containers"][0]["env"][0]["name"], "GREETING", "no name means default");
+    assert_eq!(
+        got["spec"]["containers"][0]["env"][0]["name"], "GREETING",
+        "no name means default"
+    );
 }
 
 #[tokio::test]
@@ -137,9 +176,15 @@ async fn without_an_api_server_or_a_certificate_nothing_is_guessed() {
         ca: Arc::new(ArcSwap::from_pointee(String::new())),
         metrics: Metrics::new(),
     };
-    let webhook = Webhook { state, environment_files: Arc::default() };
+    let webhook = Webhook {
+        state,
+        environment_files: Arc::default(),
+    };
     let review = Review::parse(review("CREATE", &pod(true), &Value::Null).to_string().as_bytes()).unwrap();
-    assert!(matches!(crate::webhook::pods::admit(&webhook, &review).await, Answer::Refused { passing: true, .. }));
+    assert!(matches!(
+        crate::webhook::pods::admit(&webhook, &review).await,
+        Answer::Refused { passing: true, .. }
+    ));
 }
 
 #[tokio::test]
@@ -155,7 +200,12 @@ async fn the_version_is_asked_once() {
 #[tokio::test]
 async fn annotations_that_cannot_be_understood_are_refused_by_name() {
     let cluster = Cluster::new(vec![web(true)]);
-    for (name, value) in [("inject", "We b"), ("mode", "enviroment"), ("refrehs", "5m"), ("on-change", "Restart")] {
+    for (name, value) in [
+        ("inject", "We b"),
+        ("mode", "enviroment"),
+        ("refrehs", "5m"),
+        ("on-change", "Restart"),
+    ] {
         let mut pod = pod(true);
         pod["metadata"]["annotations"][format!("splitvault.dev/{name}")] = json!(value);
         let (code, message) = refusal(&cluster.admit(&pod).await);

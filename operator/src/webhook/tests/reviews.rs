@@ -7,19 +7,36 @@ const PATHS: [&str; 2] = ["/mutate-pods", "/validate-vaultsecrets"];
 #[tokio::test]
 async fn what_is_no_review_is_a_bad_request_and_is_not_quoted() {
     let good = review("CREATE", &pod(true), &Value::Null).to_string();
-    let mut bodies: Vec<Vec<u8>> = ["", "{}", "[]", "null", "\"canary-77\"", "{\"canary-77\":", "\u{feff}{}"]
-        .into_iter()
-        .map(|body| body.as_bytes().to_vec())
-        .collect();
+    let mut bodies: Vec<Vec<u8>> = [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "\"canary-77\"",
+        "{\"canary-77\":",
+        "\u{feff}{}",
+    ]
+    .into_iter()
+    .map(|body| body.as_bytes().to_vec())
+    .collect();
     bodies.push(vec![0xff; 64]);
     bodies.push(vec![b'['; 100_000]);
     bodies.push(good.as_bytes()[..good.len() - 1].to_vec());
-    for (field, value) in [("apiVersion", json!("admission.k8s.io/v1beta1")), ("kind", json!("canary-77")), ("request", Value::Null)] {
+    for (field, value) in [
+        ("apiVersion", json!("admission.k8s.io/v1beta1")),
+        ("kind", json!("canary-77")),
+        ("request", Value::Null),
+    ] {
         let mut changed = review("CREATE", &pod(true), &Value::Null);
         changed[field] = value;
         bodies.push(changed.to_string().into_bytes());
     }
-    for (field, value) in [("uid", json!("")), ("uid", Value::Null), ("operation", json!(7)), ("namespace", json!(["canary-77"]))] {
+    for (field, value) in [
+        ("uid", json!("")),
+        ("uid", Value::Null),
+        ("operation", json!(7)),
+        ("namespace", json!(["canary-77"])),
+    ] {
         let mut changed = review("CREATE", &pod(true), &Value::Null);
         changed["request"][field] = value;
         bodies.push(changed.to_string().into_bytes());
@@ -28,7 +45,12 @@ async fn what_is_no_review_is_a_bad_request_and_is_not_quoted() {
     for path in PATHS {
         for body in &bodies {
             let (status, answer) = cluster.post(path, body.clone()).await;
-            assert_eq!(status, StatusCode::BAD_REQUEST, "{}", String::from_utf8_lossy(body));
+            assert_eq!(
+                status,
+                StatusCode::BAD_REQUEST,
+                "{}",
+                String::from_utf8_lossy(body)
+            );
             assert!(!String::from_utf8_lossy(&answer).contains("canary"));
         }
     }
@@ -38,7 +60,10 @@ async fn what_is_no_review_is_a_bad_request_and_is_not_quoted() {
 async fn a_body_beyond_the_limit_is_refused_before_it_is_read() {
     for path in PATHS {
         let body = vec![b' '; BODY_LIMIT + 1];
-        assert_eq!(Cluster::new(Vec::new()).post(path, body).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(
+            Cluster::new(Vec::new()).post(path, body).await.0,
+            StatusCode::PAYLOAD_TOO_LARGE
+        );
     }
 }
 
@@ -50,8 +75,16 @@ async fn other_methods_and_paths_are_none() {
         ("POST", "/", StatusCode::NOT_FOUND),
         ("POST", "/mutate-pods/x", StatusCode::NOT_FOUND),
     ] {
-        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-        assert_eq!(router.clone().oneshot(request).await.unwrap().status(), status, "{method} {path}");
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty())
+            .unwrap();
+        assert_eq!(
+            router.clone().oneshot(request).await.unwrap().status(),
+            status,
+            "{method} {path}"
+        );
     }
 }
 
@@ -68,7 +101,11 @@ async fn an_object_of_any_shape_gets_an_answer() {
         assert!(!message.contains("canary"));
     }
     for object in [Value::Null, json!([]), json!("x"), json!({"metadata": "x"})] {
-        assert_eq!(cluster.admit(&object).await["allowed"], true, "it asks for nothing: {object}");
+        assert_eq!(
+            cluster.admit(&object).await["allowed"],
+            true,
+            "it asks for nothing: {object}"
+        );
     }
 }
 
@@ -88,13 +125,21 @@ async fn answers_are_counted_by_outcome() {
         ca: Arc::new(ArcSwap::from_pointee("PEM".to_owned())),
         metrics: metrics.clone(),
     });
-    for body in [review("CREATE", &pod(false), &Value::Null).to_string(), "x".to_owned()] {
+    for body in [
+        review("CREATE", &pod(false), &Value::Null).to_string(),
+        "x".to_owned(),
+    ] {
         let request = Request::post("/mutate-pods").body(Body::from(body)).unwrap();
         router.clone().oneshot(request).await.unwrap();
     }
     let text = metrics.encode().unwrap();
     for outcome in ["injected", "malformed"] {
-        let line = text.lines().find(|line| line.contains(&format!("outcome=\"{outcome}\"")));
-        assert!(line.is_some_and(|line| line.contains("webhook=\"pods\"") && line.ends_with(" 1")), "{text}");
+        let line = text
+            .lines()
+            .find(|line| line.contains(&format!("outcome=\"{outcome}\"")));
+        assert!(
+            line.is_some_and(|line| line.contains("webhook=\"pods\"") && line.ends_with(" 1")),
+            "{text}"
+        );
     }
 }

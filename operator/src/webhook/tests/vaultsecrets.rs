@@ -17,7 +17,9 @@ async fn answer(operation: &str, spec: Value, old: Value) -> Value {
         spec => json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": spec}),
     };
     let review = review(operation, &object(spec), &object(old));
-    Cluster::new(Vec::new()).review("/validate-vaultsecrets", &review).await
+    Cluster::new(Vec::new())
+        .review("/validate-vaultsecrets", &review)
+        .await
 }
 
 #[tokio::test]
@@ -35,11 +37,18 @@ async fn what_can_be_processed_is_allowed_as_it_is() {
 #[tokio::test]
 async fn what_cannot_is_refused_with_a_sentence_and_without_the_payload() {
     let source = json!({"secretRef": {"name": "web-env"}});
-    let both = json!({"secretRef": {"name": "web-env"}, "sealed": {"keyID": "abababababababab", "payload": "AA=="}});
+    let both =
+        json!({"secretRef": {"name": "web-env"}, "sealed": {"keyID": "abababababababab", "payload": "AA=="}});
     let garbage = json!({"source": {"sealed": {"keyID": "abababababababab", "payload": "canary!"}}});
     for (spec, about) in [
-        (json!({"source": source, "onChange": "Restart"}), "not supported yet"),
-        (json!({"source": source, "output": {"secretName": "x"}}), "not supported yet"),
+        (
+            json!({"source": source, "onChange": "Restart"}),
+            "not supported yet",
+        ),
+        (
+            json!({"source": source, "output": {"secretName": "x"}}),
+            "not supported yet",
+        ),
         (json!({}), "spec.source"),
         (json!({"source": {}}), "exactly one"),
         (json!({"source": both}), "exactly one"),
@@ -54,7 +63,10 @@ async fn what_cannot_is_refused_with_a_sentence_and_without_the_payload() {
     ] {
         let (code, message) = refusal(&answer("CREATE", spec.clone(), Value::Null).await);
         assert_eq!(code, 403);
-        assert!(message.contains(about) && !message.contains("canary"), "{spec}: {message}");
+        assert!(
+            message.contains(about) && !message.contains("canary"),
+            "{spec}: {message}"
+        );
         let update = answer("UPDATE", spec, json!({"source": source})).await;
         assert_eq!(update["allowed"], false, "an update is held to the same");
     }
@@ -65,10 +77,16 @@ async fn a_write_that_leaves_the_spec_alone_always_passes() {
     let bad = json!({"onChange": "Restart"});
     assert_eq!(answer("UPDATE", bad.clone(), bad.clone()).await["allowed"], true);
     assert_eq!(answer("DELETE", Value::Null, bad.clone()).await["allowed"], true);
-    assert_eq!(answer("UPDATE", bad.clone(), json!({})).await["allowed"], false, "the control");
+    assert_eq!(
+        answer("UPDATE", bad.clone(), json!({})).await["allowed"],
+        false,
+        "the control"
+    );
 
     let mut status = review("UPDATE", &json!({"spec": bad}), &json!({"spec": {}}));
     status["request"]["subResource"] = json!("status");
-    let response = Cluster::new(Vec::new()).review("/validate-vaultsecrets", &status).await;
+    let response = Cluster::new(Vec::new())
+        .review("/validate-vaultsecrets", &status)
+        .await;
     assert_eq!(response["allowed"], true);
 }
