@@ -194,7 +194,11 @@ mod tests {
     use super::*;
 
     fn parse(more: &[&str]) -> Result<Args, clap::Error> {
-        let least = ["splitvault-operator", "--namespace=vault", "--sidecar-image=sidecar:1"];
+        let least = [
+            "splitvault-operator",
+            "--namespace=vault",
+            "--sidecar-image=sidecar:1",
+        ];
         Args::try_parse_from(least.iter().chain(more))
     }
 
@@ -207,7 +211,10 @@ mod tests {
     fn the_store_is_beside_the_operator_unless_told_otherwise() {
         let address = |more: &[&str]| parse(more).unwrap().store_address().ok();
         assert_eq!(address(&[]).unwrap(), "splitvault-store.vault.svc:7443");
-        assert_eq!(address(&["--store=https://store.example:1"]).unwrap(), "store.example:1");
+        assert_eq!(
+            address(&["--store=https://store.example:1"]).unwrap(),
+            "store.example:1"
+        );
         assert_eq!(address(&["--store=http://store.example:1"]), None);
         assert_eq!(address(&["--store=https://store.example"]), None);
     }
@@ -215,7 +222,10 @@ mod tests {
     #[test]
     fn what_cannot_be_a_namespace_is_refused() {
         for namespace in ["", "-a", "a-", "A", "a.b", "a/b", &"a".repeat(64)] {
-            assert!(parse(&[&format!("--namespace={namespace}")]).is_err(), "{namespace}");
+            assert!(
+                parse(&[&format!("--namespace={namespace}")]).is_err(),
+                "{namespace}"
+            );
         }
     }
 }

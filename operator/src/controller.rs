@@ -5,6 +5,7 @@
 mod failure;
 mod finalizer;
 mod generate;
+mod pace;
 mod plan;
 mod reconcile;
 mod source;
@@ -93,13 +94,20 @@ pub async fn run(context: Context, suspected: Suspected, concurrency: u16, shutd
     let queue = stream::select(trigger_self(watch, ()), suspected.requests());
     let queue = queue.take_until(shutdown.cancelled_owned());
     let config = Config::default().concurrency(concurrency);
-    applier(reconcile::reconcile, unreachable, Arc::new(context), reader, queue, config)
-        .for_each(async |ended| {
-            if let Err(Error::RunnerError(error)) = ended {
-                tracing::error!("the controller's queue failed: {error}");
-            }
-        })
-        .await;
+    applier(
+        reconcile::reconcile,
+        unreachable,
+        Arc::new(context),
+        reader,
+        queue,
+        config,
+    )
+    .for_each(async |ended| {
+        if let Err(Error::RunnerError(error)) = ended {
+            tracing::error!("the controller's queue failed: {error}");
+        }
+    })
+    .await;
 }
 
 impl Suspected {
@@ -126,7 +134,6 @@ fn describe(error: &watcher::Error) -> crate::fault::Fault {
 }
 
 /// Every failure of a reconcile ends in a status and an action; none is left over for this.
-#[expect(clippy::needless_pass_by_value, reason = "the signature is kube's")]
 fn unreachable(_: Arc<Meta>, error: &Infallible, _: Arc<Context>) -> Action {
     match *error {}
 }

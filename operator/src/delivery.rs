@@ -5,6 +5,7 @@
 
 mod admit;
 mod answer;
+mod audit;
 mod caller;
 mod grant;
 
@@ -105,7 +106,10 @@ async fn deliver(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let start = Instant::now();
     let outcome = match tokio::time::timeout(PATIENCE, shared.answer(request)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Refusal::new(Reason::Unavailable, "no answer in time; will try again")),
+        Err(_) => Err(Refusal::new(
+            Reason::Unavailable,
+            "no answer in time; will try again",
+        )),
     };
     let (reason, response) = match outcome {
         Ok(Outcome::Delivered(answer, _)) => ("Delivered", axum::Json(answer).into_response()),
@@ -146,3 +150,6 @@ async fn read(length: Option<&HeaderValue>, body: Body) -> Result<DeliverRequest
     let bytes = bytes.map_err(|_| invalid("the request is too large or cut off"))?;
     serde_json::from_slice(&bytes).map_err(|_| invalid("the request is not what a sidecar sends"))
 }
+
+#[cfg(test)]
+mod tests;

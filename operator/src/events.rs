@@ -108,7 +108,11 @@ struct Told(HashMap<(String, &'static str), Instant>);
 impl Told {
     fn admit(&mut self, uid: String, reason: &'static str, now: Instant) -> bool {
         let key = (uid, reason);
-        if self.0.get(&key).is_some_and(|then| now.duration_since(*then) < QUIET) {
+        if self
+            .0
+            .get(&key)
+            .is_some_and(|then| now.duration_since(*then) < QUIET)
+        {
             return false;
         }
         if self.0.len() >= REMEMBERED {

@@ -27,10 +27,14 @@ pub enum KekError {
         fault: Fault,
     },
     /// There is a key database but no keys: new ones could not open it.
-    #[error("the Secret splitvault-kek is gone, but a key database is there: restore the Secret from its backup")]
+    #[error(
+        "the Secret splitvault-kek is gone, but a key database is there: restore the Secret from its backup"
+    )]
     Missing,
     /// The Secret lacks one of the two, or it is not one.
-    #[error("{key} in the Secret splitvault-kek is missing or not readable: restore the Secret from its backup")]
+    #[error(
+        "{key} in the Secret splitvault-kek is missing or not readable: restore the Secret from its backup"
+    )]
     Invalid {
         /// Which of the two.
         key: &'static str,
@@ -111,3 +115,6 @@ async fn make(client: &Client, namespace: &str) -> Result<(), KekError> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

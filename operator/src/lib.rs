@@ -24,3 +24,6 @@ pub mod webhook;
 
 /// Field manager of server-side apply, and `app.kubernetes.io/managed-by`.
 pub const MANAGER: &str = "splitvault";
+
+#[cfg(test)]
+mod fixture;

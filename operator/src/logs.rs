@@ -32,7 +32,11 @@ fn may(target: &str, level: Level) -> bool {
         return true;
     }
     // At warn, kube's client quotes the whole body of an answer that it cannot read, be it a Secret.
-    let most = if target.starts_with("kube_client") { Level::ERROR } else { Level::INFO };
+    let most = if target.starts_with("kube_client") {
+        Level::ERROR
+    } else {
+        Level::INFO
+    };
     level <= most
 }
 
@@ -44,7 +48,13 @@ mod tests {
     fn only_our_own_lines_go_below_info() {
         assert!(may("splitvault_operator::controller", Level::TRACE));
         assert!(may("kube_runtime::watcher", Level::INFO));
-        for target in ["kube_runtime::watcher", "hyper", "rustls::conn", "sqlx::query", "h2"] {
+        for target in [
+            "kube_runtime::watcher",
+            "hyper",
+            "rustls::conn",
+            "sqlx::query",
+            "h2",
+        ] {
             assert!(!may(target, Level::DEBUG), "{target}");
         }
     }

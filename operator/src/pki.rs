@@ -97,7 +97,9 @@ impl Certificates {
             return Err(PkiError::Unusable);
         };
         let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider());
-        self.0.server.store(Some(Arc::new(key.map_err(|_| PkiError::Unusable)?)));
+        self.0
+            .server
+            .store(Some(Arc::new(key.map_err(|_| PkiError::Unusable)?)));
         Ok(())
     }
 

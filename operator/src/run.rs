@@ -3,8 +3,11 @@
 //! A part that is missing keeps the process waiting, not ready, and saying what for: exiting would only make
 //! Kubernetes restart it, with less to be seen.
 
+mod servers;
+mod upkeep;
+
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use kube::Client;
@@ -19,19 +22,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
-use crate::delivery::Deliveries;
 use crate::events::Events;
 use crate::health::{Part, Readiness};
 use crate::metrics::Metrics;
-use crate::names::VaultNames;
 use crate::pki::{Certificates, Keeper, Names};
-use crate::serve::{Limits, serve};
-use crate::{controller, delivery, health, inject, kek, logs, sealing, sweep, webhook};
+use crate::{controller, health, kek, logs, sweep};
 
 /// The longest pause between two attempts to get a part.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Between two looks at certificates, bundles and the published key.
-const LOOK: Duration = Duration::from_secs(30);
 
 /// Does what the command line says, until SIGTERM.
 ///
@@ -58,7 +56,12 @@ async fn operate(args: Args) -> anyhow::Result<()> {
     let health = bind(args.listen.health_listen).await?;
     tracing::info!(health = %health.local_addr()?, version = env!("CARGO_PKG_VERSION"), "starting");
     let end = CancellationToken::new();
-    let health = tokio::spawn(health::serve(health, readiness.clone(), metrics.clone(), end.clone()));
+    let health = tokio::spawn(health::serve(
+        health,
+        readiness.clone(),
+        metrics.clone(),
+        end.clone(),
+    ));
     let operator = Operator {
         client: Client::try_default().await.context("cannot find the cluster")?,
         store: args.store_address()?,
@@ -108,7 +111,11 @@ impl Operator {
         });
         let vault = Arc::new(vault.await);
         self.readiness.ready(Part::Database);
-        Opened { vault, values, keeper }
+        Opened {
+            vault,
+            values,
+            keeper,
+        }
     }
 
     fn keeper(&self) -> Keeper {
@@ -121,18 +128,31 @@ impl Operator {
         let host = self.store.rsplit_once(':').map_or(&*self.store, |(host, _)| host);
         let first = self.certificates.client().context("no client certificate yet")?;
         let certificates = self.certificates.clone();
-        let config = move || -> Arc<ClientConfig> { certificates.client().unwrap_or_else(|| Arc::clone(&first)) };
+        let config =
+            move || -> Arc<ClientConfig> { certificates.client().unwrap_or_else(|| Arc::clone(&first)) };
         Ok(Arc::new(RemoteValues::new(channel(&self.store, host, config)?)))
     }
 
     /// Serves and reconciles until told to stop, then lets what is in flight finish, within bounds.
     async fn work(&self, opened: Opened) -> anyhow::Result<()> {
-        let Opened { vault, values, keeper } = opened;
+        let Opened {
+            vault,
+            values,
+            keeper,
+        } = opened;
         let events = Arc::new(Events::new(self.client.clone(), self.args.pod_name.clone()));
         let (suspicions, suspected) = controller::suspicions();
         let mut tasks = JoinSet::new();
-        self.serve_delivery(&mut tasks, &vault, &events, suspicions).await?;
+        self.serve_delivery(&mut tasks, &vault, &events, suspicions)
+            .await?;
         self.serve_webhook(&mut tasks, &vault).await?;
+        // Whoever waits for the operator may seal and inject at once; Helm makes the webhooks a moment after us.
+        for _ in 0..5 {
+            if self.publish(&keeper, &vault).await || self.shutdown.is_cancelled() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
         self.readiness.ready(Part::Servers);
         tracing::info!("serving");
         let context = controller::Context {
@@ -144,108 +164,30 @@ impl Operator {
             grantee: format!("{}:{}", self.args.namespace, self.args.service_account),
         };
         let concurrency = self.args.pace.concurrency;
-        tasks.spawn(controller::run(context, suspected, concurrency, self.shutdown.clone()));
+        tasks.spawn(controller::run(
+            context,
+            suspected,
+            concurrency,
+            self.shutdown.clone(),
+        ));
         tasks.spawn(self.clone().look(keeper, Arc::clone(&vault)));
-        tasks.spawn(sweep::run(self.client.clone(), vault, self.metrics.clone(), self.shutdown.clone()));
+        tasks.spawn(sweep::run(
+            self.client.clone(),
+            vault,
+            self.metrics.clone(),
+            self.shutdown.clone(),
+        ));
         tasks.spawn(sweep::probe(values, self.metrics.clone(), self.shutdown.clone()));
         self.shutdown.cancelled().await;
         self.readiness.missing(Part::Servers, "stopping");
         tracing::info!("stopping");
-        if tokio::time::timeout(self.args.pace.drain, tasks.join_all()).await.is_err() {
+        if tokio::time::timeout(self.args.pace.drain, tasks.join_all())
+            .await
+            .is_err()
+        {
             tracing::warn!("what was still in flight was cut off");
         }
         Ok(())
-    }
-
-    async fn serve_delivery(
-        &self,
-        tasks: &mut JoinSet<()>,
-        vault: &Arc<Vault>,
-        events: &Arc<Events>,
-        suspicions: controller::Suspicions,
-    ) -> anyhow::Result<()> {
-        let deliveries = Deliveries {
-            client: self.client.clone(),
-            vault: Arc::clone(vault),
-            events: Arc::clone(events),
-            metrics: self.metrics.clone(),
-            bundle: self.certificates.bundle(),
-            suspicions,
-        };
-        let limits = Limits {
-            name: "delivery",
-            connections: 1024,
-        };
-        self.serve(tasks, self.args.listen.delivery_listen, delivery::router(deliveries), limits).await
-    }
-
-    async fn serve_webhook(&self, tasks: &mut JoinSet<()>, vault: &Arc<Vault>) -> anyhow::Result<()> {
-        let sidecar = &self.args.sidecar;
-        let config = inject::InjectConfig {
-            image: sidecar.image.clone(),
-            pull_policy: sidecar.pull_policy.clone(),
-            operator_url: self.args.operator_url(),
-            log_level: sidecar.log.clone(),
-        };
-        let state = webhook::WebhookState {
-            client: self.client.clone(),
-            names: Arc::new(VaultNames(Arc::clone(vault))),
-            config: Arc::new(config),
-            ca: self.certificates.bundle(),
-            metrics: self.metrics.clone(),
-        };
-        let limits = Limits {
-            name: "webhook",
-            connections: 256,
-        };
-        self.serve(tasks, self.args.listen.webhook_listen, webhook::router(state), limits).await
-    }
-
-    async fn serve(
-        &self,
-        tasks: &mut JoinSet<()>,
-        address: std::net::SocketAddr,
-        router: axum::Router,
-        limits: Limits,
-    ) -> anyhow::Result<()> {
-        let listener = bind(address).await?;
-        let config = self.certificates.server_config().context("cannot set up TLS 1.3")?;
-        let (metrics, shutdown) = (self.metrics.clone(), self.shutdown.clone());
-        tracing::info!(server = limits.name, listen = %listener.local_addr()?, "listening");
-        tasks.spawn(async move {
-            if let Err(error) = serve(listener, router, config, limits, metrics, shutdown).await {
-                tracing::error!(%error, server = limits.name, "the server failed");
-            }
-        });
-        Ok(())
-    }
-
-    /// Keeps certificates, bundles and the published sealing key as they should be.
-    async fn look(self, mut keeper: Keeper, vault: Arc<Vault>) {
-        let looking = async {
-            loop {
-                match keeper.look(SystemTime::now()).await {
-                    Ok(ends) => self.tell_expiry(ends),
-                    Err(error) => tracing::error!("{}; what was in use stays in use", chain(&error)),
-                }
-                if let Err(error) = keeper.publish().await {
-                    tracing::error!("{}", chain(&error));
-                }
-                let key = vault.sealing_keys().first().map(splitvault_crypto::sealing::KeyPair::public);
-                if let Some(key) = key
-                    && let Err(fault) = sealing::publish(&self.client, &self.args.namespace, key).await
-                {
-                    tracing::error!(%fault, "cannot publish the sealing key");
-                }
-                tokio::time::sleep(LOOK).await;
-            }
-        };
-        self.shutdown.run_until_cancelled(looking).await;
-    }
-
-    fn tell_expiry(&self, ends: SystemTime) {
-        let unix = ends.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.metrics.certificate_expires(i64::try_from(unix).unwrap_or(i64::MAX));
     }
 
     /// Tries until it works; says why it does not, once for each reason.

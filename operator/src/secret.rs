@@ -92,8 +92,15 @@ pub async fn read(client: &Client, namespace: &str, name: &str) -> Result<Option
 /// # Errors
 /// [`Fault::Conflict`] when there is one of that name.
 pub async fn create(client: &Client, namespace: &str, new: &NewSecret<'_>) -> Result<(), Fault> {
-    let path = format!("/api/v1/namespaces/{namespace}/secrets?fieldManager={}", crate::MANAGER);
-    let request = request(Method::POST, &path, Some(("application/json", new.json(namespace))))?;
+    let path = format!(
+        "/api/v1/namespaces/{namespace}/secrets?fieldManager={}",
+        crate::MANAGER
+    );
+    let request = request(
+        Method::POST,
+        &path,
+        Some(("application/json", new.json(namespace))),
+    )?;
     send(client, request).await.map(|_| ())
 }
 
@@ -123,7 +130,10 @@ pub struct NewSecret<'a> {
 
 impl NewSecret<'_> {
     fn json(&self, namespace: &str) -> Vec<u8> {
-        let data = self.data.iter().map(|(key, value)| (*key, STANDARD.encode(value)));
+        let data = self
+            .data
+            .iter()
+            .map(|(key, value)| (*key, STANDARD.encode(value)));
         let data: BTreeMap<&str, String> = data.collect();
         let object = serde_json::json!({
             "apiVersion": "v1",
@@ -181,7 +191,17 @@ mod tests {
 
     #[test]
     fn a_name_cannot_lead_elsewhere() {
-        for name in ["", ".", "..", "../x", "a/b", "a?b", "a%2fb", "A", &"a".repeat(254)] {
+        for name in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "a?b",
+            "a%2fb",
+            "A",
+            &"a".repeat(254),
+        ] {
             assert_eq!(path("shop", name), None, "{name}");
         }
         assert!(path("shop", "web-env.v1").is_some());

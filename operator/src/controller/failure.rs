@@ -37,7 +37,9 @@ pub enum Failure {
     #[error("{0}")]
     SealedInvalid(&'static str),
     /// The payload was sealed to a key that the operator does not have.
-    #[error("sealed to key {key}, which this operator does not have; seal again with the key that it publishes")]
+    #[error(
+        "sealed to key {key}, which this operator does not have; seal again with the key that it publishes"
+    )]
     UnknownSealingKey {
         /// Its id.
         key: String,
@@ -49,7 +51,9 @@ pub enum Failure {
     #[error("{0}; will try again")]
     StoreUnavailable(String),
     /// What is stored was changed by someone else.
-    #[error("{0}; nothing is overwritten: restore the databases from a backup, or delete and make this object again")]
+    #[error(
+        "{0}; nothing is overwritten: restore the databases from a backup, or delete and make this object again"
+    )]
     Tampered(String),
     /// What is stored is older than what this object's status remembers.
     #[error("{0}; nothing is overwritten: restore the newer database, or delete and make this object again")]

@@ -1,7 +1,7 @@
 //! The finalizer, and the object under it.
 
-use json_patch::{PatchOperation, RemoveOperation, TestOperation};
 use json_patch::jsonptr::PointerBuf;
+use json_patch::{PatchOperation, RemoveOperation, TestOperation};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
@@ -29,7 +29,11 @@ pub(super) async fn claim(client: &Client, meta: &Meta) -> Result<Option<VaultSe
         "metadata": {"name": name, "namespace": namespace, "uid": meta.uid(), "finalizers": [FINALIZER]},
     });
     let params = PatchParams::apply(crate::MANAGER).force();
-    match api.patch(&name, &params, &Patch::Apply(patch)).await.map_err(Fault::from) {
+    match api
+        .patch(&name, &params, &Patch::Apply(patch))
+        .await
+        .map_err(Fault::from)
+    {
         Ok(object) => Ok(Some(object)),
         // Gone, or another object of that name, which the watch will tell of.
         Err(Fault::NotFound | Fault::Conflict) => Ok(None),
@@ -61,7 +65,11 @@ pub(super) async fn release(client: &Client, object: &VaultSecret) -> Result<(),
     ]);
     let api: Api<VaultSecret> = Api::namespaced(client.clone(), &namespace);
     let params = PatchParams::default();
-    match api.patch(&name, &params, &Patch::Json::<()>(patch)).await.map_err(Fault::from) {
+    match api
+        .patch(&name, &params, &Patch::Json::<()>(patch))
+        .await
+        .map_err(Fault::from)
+    {
         Ok(_) | Err(Fault::NotFound) => Ok(()),
         Err(Fault::Refused(422)) => Err(Fault::Conflict),
         Err(fault) => Err(fault),

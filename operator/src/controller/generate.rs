@@ -14,7 +14,10 @@ pub(super) fn draw(length: usize, alphabet: &[u8]) -> Result<SecretString, Rando
     let bound = (256 / alphabet.len().max(1)) * alphabet.len();
     while text.len() < length {
         getrandom::fill(&mut *pool).map_err(|_| Random)?;
-        let fair = pool.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < bound);
+        let fair = pool
+            .iter()
+            .map(|byte| usize::from(*byte))
+            .filter(|byte| *byte < bound);
         let drawn = fair.filter_map(|byte| alphabet.get(byte % alphabet.len()).copied());
         let missing = length - text.len();
         text.extend(drawn.take(missing));
@@ -23,7 +26,9 @@ pub(super) fn draw(length: usize, alphabet: &[u8]) -> Result<SecretString, Rando
         }
     }
     // EXPOSE: ASCII is text; the buffer is wiped after this copy.
-    Ok(SecretString::copy_of(std::str::from_utf8(&text).unwrap_or_default()))
+    Ok(SecretString::copy_of(
+        std::str::from_utf8(&text).unwrap_or_default(),
+    ))
 }
 
 #[cfg(test)]

@@ -44,7 +44,11 @@ pub(super) enum Step {
 pub(super) fn plan(observed: &Observed) -> Step {
     let metadata = &observed.object.metadata;
     if metadata.deletion_timestamp.is_some() {
-        let claimed = metadata.finalizers.iter().flatten().any(|name| name == super::FINALIZER);
+        let claimed = metadata
+            .finalizers
+            .iter()
+            .flatten()
+            .any(|name| name == super::FINALIZER);
         let retain = observed.object.spec.deletion_policy == Some(splitvault_api::DeletionPolicy::Retain);
         return match (claimed, retain) {
             (false, _) => Step::Forget,
@@ -118,9 +122,15 @@ mod tests {
 
     #[test]
     fn a_new_object_and_a_new_source_are_written() {
-        let new = Observed { stored: Ok(None), ..observed(|_| {}) };
+        let new = Observed {
+            stored: Ok(None),
+            ..observed(|_| {})
+        };
         assert_eq!(plan(&new), Step::Write);
-        let changed = Observed { current: false, ..observed(|_| {}) };
+        let changed = Observed {
+            current: false,
+            ..observed(|_| {})
+        };
         assert_eq!(plan(&changed), Step::Write);
     }
 
@@ -178,14 +188,26 @@ mod tests {
 
     #[test]
     fn a_field_of_a_later_version_stops_before_anything_is_written() {
-        let observed = Observed { current: false, ..observed(|o| o["spec"]["output"] = json!({"secretName": "x"})) };
-        assert!(matches!(plan(&observed), Step::Stop(Failure::Spec(SpecError::NotSupported { .. }))));
+        let observed = Observed {
+            current: false,
+            ..observed(|o| o["spec"]["output"] = json!({"secretName": "x"}))
+        };
+        assert!(matches!(
+            plan(&observed),
+            Step::Stop(Failure::Spec(SpecError::NotSupported { .. }))
+        ));
     }
 
     #[test]
     fn a_source_that_fails_stops_and_says_why() {
-        let failure = Failure::SourceMissing { secret: "env".to_owned() };
-        let observed = Observed { found: Err(failure.clone()), current: false, ..observed(|_| {}) };
+        let failure = Failure::SourceMissing {
+            secret: "env".to_owned(),
+        };
+        let observed = Observed {
+            found: Err(failure.clone()),
+            current: false,
+            ..observed(|_| {})
+        };
         assert_eq!(plan(&observed), Step::Stop(failure));
     }
 }

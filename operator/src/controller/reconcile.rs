@@ -1,7 +1,6 @@
 //! One reconcile of one VaultSecret: observe → plan → apply → status.
 
 use std::convert::Infallible;
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio::time::Instant;
 
 use super::failure::{Failure, Next};
 use super::finalizer::{claim, release};
+use super::pace::{jittered, patience};
 use super::plan::{Observed, Step, plan};
 use super::source::{self, Found, Owner};
 use super::status::{self, Verdict};
@@ -56,7 +56,11 @@ impl Context {
         let (reason, action) = match tokio::time::timeout(DEADLINE, self.work(meta)).await {
             Ok(ended) => ended,
             Err(_) => {
-                tracing::warn!(namespace = meta.namespace(), name = meta.name_any(), "a reconcile took too long");
+                tracing::warn!(
+                    namespace = meta.namespace(),
+                    name = meta.name_any(),
+                    "a reconcile took too long"
+                );
                 (Reason::Progressing, Action::requeue(LATER))
             }
         };
@@ -70,7 +74,11 @@ impl Context {
             Ok(None) => return (Reason::Deleting, Action::await_change()),
             Err(fault) => return (Reason::Progressing, retry(meta, fault)),
         };
-        let followed = object.spec.source.as_ref().is_some_and(|source| source.secret_ref.is_some());
+        let followed = object
+            .spec
+            .source
+            .as_ref()
+            .is_some_and(|source| source.secret_ref.is_some());
         let observed = self.observe(object).await;
         let object = observed.object.clone();
         let step = plan(&observed);
@@ -96,7 +104,11 @@ impl Context {
         let desired = Desired::try_from(&object.spec);
         let namespace = object.namespace().unwrap_or_default();
         let leaving = object.metadata.deletion_timestamp.is_some();
-        let held = if leaving { Ok(None) } else { stored::look(&self.vault, &object).await };
+        let held = if leaving {
+            Ok(None)
+        } else {
+            stored::look(&self.vault, &object).await
+        };
         let found = match (&desired, &held) {
             (Ok(desired), Ok(_)) if !leaving && !desired.suspend => {
                 source::find(&self.client, &namespace, desired, &self.grantee).await
@@ -139,14 +151,21 @@ impl Context {
 
     async fn release(&self, object: &VaultSecret) -> Result<Applied, Failure> {
         release(&self.client, object).await.map_err(Failure::Cluster)?;
-        tracing::info!(namespace = object.namespace(), name = object.name_any(), "let go of a deleted VaultSecret");
+        tracing::info!(
+            namespace = object.namespace(),
+            name = object.name_any(),
+            "let go of a deleted VaultSecret"
+        );
         Ok(Applied::Gone)
     }
 
     /// Opens the source, adds what is generated, and writes the next revision. Plaintext lives in here only.
     async fn write(&self, uid: &str, observed: Observed) -> Result<stored::Stored, Failure> {
         let desired = observed.desired.map_err(Failure::Spec)?;
-        let (namespace, name) = (observed.object.namespace().unwrap_or_default(), observed.object.name_any());
+        let (namespace, name) = (
+            observed.object.namespace().unwrap_or_default(),
+            observed.object.name_any(),
+        );
         let owner = Owner {
             namespace: &namespace,
             name: &name,
@@ -160,7 +179,10 @@ impl Context {
         };
         let dotenv = found.open(owner, self.vault.sealing_keys())?;
         let dotenv = source::generate(dotenv, &desired.generate, before.as_ref(), owner)?;
-        let made = desired.generate.iter().filter_map(|generate| Name::parse(&generate.name).ok());
+        let made = desired
+            .generate
+            .iter()
+            .filter_map(|generate| Name::parse(&generate.name).ok());
         let made: Vec<Name> = made.collect();
         let limit = usize::try_from(desired.history_limit).unwrap_or(usize::MAX);
         stored::write(&self.vault, uid, &dotenv, &identity, &made, limit).await
@@ -187,36 +209,19 @@ fn retry(meta: &Meta, fault: Fault) -> Action {
 
 fn log(object: &VaultSecret, verdict: &Verdict) {
     let (namespace, name) = (object.namespace(), object.name_any());
-    let before = object.status.as_ref().and_then(|status| status.conditions.iter().find(|c| c.type_ == READY));
-    if before.is_none_or(|before| before.reason != verdict.reason.as_str() || before.message != verdict.message) {
-        tracing::info!(namespace, name, reason = verdict.reason.as_str(), "{}", verdict.message);
-    }
-}
-
-/// Longer the longer it lasts: a quarter of the time for which the object has not been ready, from 1 s to 60 s.
-fn patience(object: &VaultSecret, now: Timestamp) -> Duration {
-    let status = object.status.as_ref();
-    let ready = status.and_then(|status| status.conditions.iter().find(|c| c.type_ == READY && c.status != "True"));
-    let since = ready.map_or(now, |ready| ready.last_transition_time.0);
-    let lasted = u64::try_from(now.as_second() - since.as_second()).unwrap_or_default();
-    Duration::from_secs((lasted / 4).clamp(1, 60))
-}
-
-/// Up to a fifth more or less, so that what began together does not stay together.
-fn jittered(pause: Duration, uid: &str) -> Duration {
-    let drawn = RandomState::new().hash_one(uid) % 401;
-    pause * u32::try_from(800 + drawn).unwrap_or(1000) / 1000
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn jitter_stays_within_a_fifth() {
-        for _ in 0..1000 {
-            let pause = jittered(Duration::from_secs(10), "u");
-            assert!((Duration::from_secs(8)..=Duration::from_secs(12)).contains(&pause), "{pause:?}");
-        }
+    let before = object
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.iter().find(|c| c.type_ == READY));
+    if before
+        .is_none_or(|before| before.reason != verdict.reason.as_str() || before.message != verdict.message)
+    {
+        tracing::info!(
+            namespace,
+            name,
+            reason = verdict.reason.as_str(),
+            "{}",
+            verdict.message
+        );
     }
 }

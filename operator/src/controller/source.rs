@@ -78,7 +78,10 @@ impl Found {
             Self::Secret(data) => {
                 parts.push(b"secret");
                 // EXPOSE: the vault keeps only a keyed digest of this.
-                parts.extend(data.iter().flat_map(|(key, value)| [key.as_bytes(), value.expose()]));
+                parts.extend(
+                    data.iter()
+                        .flat_map(|(key, value)| [key.as_bytes(), value.expose()]),
+                );
             }
         }
         parts.push(b"generate");
@@ -106,7 +109,9 @@ impl Found {
 }
 
 fn unseal(payload: &SealedPayload, owner: Owner<'_>, keys: &[KeyPair]) -> Result<Dotenv, Failure> {
-    let unknown = || Failure::UnknownSealingKey { key: payload.key_id.clone() };
+    let unknown = || Failure::UnknownSealingKey {
+        key: payload.key_id.clone(),
+    };
     let damaged = "spec.source.sealed.payload is damaged: make it again with `splitvault seal`";
     let id = sealed_key_id(&payload.bytes).ok_or(Failure::SealedInvalid(damaged))?;
     let key = keys.iter().find(|key| key.id() == id).ok_or_else(unknown)?;
@@ -128,7 +133,11 @@ fn unseal(payload: &SealedPayload, owner: Owner<'_>, keys: &[KeyPair]) -> Result
 
 fn import(data: BTreeMap<String, SecretBytes>, owner: Owner<'_>) -> Result<Dotenv, Failure> {
     let variable = |(at, (key, value)): (usize, (String, SecretBytes))| {
-        let which = if owner.exposes_names { key.clone() } else { format!("number {} in alphabetical order", at + 1) };
+        let which = if owner.exposes_names {
+            key.clone()
+        } else {
+            format!("number {} in alphabetical order", at + 1)
+        };
         let invalid = |why: &str| Failure::SourceInvalid(format!("key {which} of the Secret {why}"));
         let name = Name::parse(&key).ok().filter(|name| !name.is_dotted());
         Ok(Variable {
@@ -150,9 +159,17 @@ fn refuse(error: ParseError, owner: Owner<'_>) -> Failure {
         error.kind,
         ParseErrorKind::TooManyEntries | ParseErrorKind::ValueTooLarge | ParseErrorKind::TooLarge
     );
-    let error = if owner.exposes_names { error } else { error.without_name() };
+    let error = if owner.exposes_names {
+        error
+    } else {
+        error.without_name()
+    };
     let text = format!("the source is refused: {error}");
-    if large { Failure::TooLarge(text) } else { Failure::SourceInvalid(text) }
+    if large {
+        Failure::TooLarge(text)
+    } else {
+        Failure::SourceInvalid(text)
+    }
 }
 
 /// Adds what is to be generated: the value that was generated `before`, else a new one.
@@ -167,11 +184,15 @@ pub(super) fn generate(
 ) -> Result<Dotenv, Failure> {
     let mut variables = dotenv.into_variables();
     for (at, generate) in wanted.iter().enumerate() {
-        if variables.iter().any(|variable| variable.name.as_str() == generate.name) {
+        if variables
+            .iter()
+            .any(|variable| variable.name.as_str() == generate.name)
+        {
             let text = format!("spec.generate[{at}] is in the source as well: remove it from one of the two");
             return Err(Failure::SourceInvalid(text));
         }
-        let invalid = |_| Failure::SourceInvalid(format!("spec.generate[{at}].name is no name of a variable"));
+        let invalid =
+            |_| Failure::SourceInvalid(format!("spec.generate[{at}].name is no name of a variable"));
         let value = match before.and_then(|before| made_before(before, &generate.name)) {
             // EXPOSE: the same value goes into the next revision.
             Some(kept) => SecretString::copy_of(kept.value.expose()),

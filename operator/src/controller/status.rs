@@ -28,7 +28,10 @@ impl Verdict {
     pub(super) fn good(reason: Reason, stored: Option<(Stored, Vec<HistoryEntry>)>) -> Self {
         let content = stored.as_ref().map(|(stored, _)| {
             let plural = if stored.entries == 1 { "" } else { "s" };
-            format!("revision {} with {} variable{plural}", stored.revision, stored.entries)
+            format!(
+                "revision {} with {} variable{plural}",
+                stored.revision, stored.entries
+            )
         });
         let message = match (reason, content) {
             (Reason::Suspended, Some(content)) => format!("suspended at {content}; it is still delivered"),
@@ -36,7 +39,11 @@ impl Verdict {
             (_, Some(content)) => content,
             (_, None) => "nothing is stored".to_owned(),
         };
-        Self { reason, message, stored }
+        Self {
+            reason,
+            message,
+            stored,
+        }
     }
 
     /// It did not. `revision` is the one that stays in use, if any.
@@ -56,7 +63,13 @@ impl Verdict {
     fn status(&self, object: &VaultSecret, now: Timestamp) -> VaultSecretStatus {
         let before = object.status.clone().unwrap_or_default();
         let generation = object.metadata.generation;
-        let conditions = conditions(&before.conditions, self.reason, &self.message, generation, &Time(now));
+        let conditions = conditions(
+            &before.conditions,
+            self.reason,
+            &self.message,
+            generation,
+            &Time(now),
+        );
         let status = VaultSecretStatus {
             observed_generation: generation,
             conditions,
@@ -77,8 +90,16 @@ impl Verdict {
     /// Whether people should be told: Ready has another reason than before, or there is another revision.
     fn is_news(&self, object: &VaultSecret) -> bool {
         let before = object.status.as_ref();
-        let ready = before.and_then(|status| status.conditions.iter().find(|condition| condition.type_ == READY));
-        let revision = self.stored.as_ref().and_then(|(stored, _)| i64::try_from(stored.revision).ok());
+        let ready = before.and_then(|status| {
+            status
+                .conditions
+                .iter()
+                .find(|condition| condition.type_ == READY)
+        });
+        let revision = self
+            .stored
+            .as_ref()
+            .and_then(|(stored, _)| i64::try_from(stored.revision).ok());
         let other = revision.is_some() && revision != before.and_then(|status| status.revision);
         other || ready.is_none_or(|ready| ready.reason != self.reason.as_str())
     }
@@ -116,7 +137,11 @@ pub(super) async fn write(
         });
         let api: Api<VaultSecret> = Api::namespaced(client.clone(), namespace);
         let params = PatchParams::apply(crate::MANAGER).force();
-        match api.patch_status(name, &params, &Patch::Apply(patch)).await.map_err(Fault::from) {
+        match api
+            .patch_status(name, &params, &Patch::Apply(patch))
+            .await
+            .map_err(Fault::from)
+        {
             Ok(_) => {}
             Err(Fault::NotFound) => return Ok(()),
             Err(fault) => return Err(fault),
@@ -124,7 +149,14 @@ pub(super) async fn write(
     }
     if verdict.is_news(object) {
         let reference = object.object_ref(&());
-        events.changed(&reference, verdict.tone(), verdict.reason.as_str(), &verdict.message).await;
+        events
+            .changed(
+                &reference,
+                verdict.tone(),
+                verdict.reason.as_str(),
+                &verdict.message,
+            )
+            .await;
     }
     Ok(())
 }
@@ -181,7 +213,13 @@ mod tests {
         let verdict = Verdict::failed(&failure, Some(3));
         let status = verdict.status(&before, at(2));
         assert_eq!((status.revision, status.digest.as_deref()), (Some(3), Some("00")));
-        let is = |type_: &str| status.conditions.iter().find(|c| c.type_ == type_).map(|c| c.status.as_str());
+        let is = |type_: &str| {
+            status
+                .conditions
+                .iter()
+                .find(|c| c.type_ == type_)
+                .map(|c| c.status.as_str())
+        };
         assert_eq!((is("Ready"), is("Stalled")), (Some("False"), Some("True")));
         assert!(verdict.is_news(&before));
     }

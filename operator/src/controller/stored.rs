@@ -54,7 +54,10 @@ pub(super) async fn look(vault: &Vault, object: &VaultSecret) -> Result<Option<H
 /// The revision and the digest of its content that the object's status remembers.
 pub(crate) fn remembered(object: &VaultSecret) -> Option<(u64, [u8; 32])> {
     let status = object.status.as_ref()?;
-    Some((u64::try_from(status.revision?).ok()?, from_hex(status.digest.as_deref()?)?))
+    Some((
+        u64::try_from(status.revision?).ok()?,
+        from_hex(status.digest.as_deref()?)?,
+    ))
 }
 
 /// What is stored, in clear.
@@ -143,7 +146,11 @@ fn to_hex(bytes: &[u8; 32]) -> String {
 
 /// `None` for what [`to_hex`] does not write.
 pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .filter(|_| !byte.is_ascii_uppercase())
+    };
     let mut bytes = [0; 32];
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     if pairs.len() != bytes.len() || !rest.is_empty() {
@@ -164,7 +171,14 @@ mod tests {
         let digest: [u8; 32] = std::array::from_fn(|at| u8::try_from(at * 8).unwrap());
         let text = to_hex(&digest);
         assert_eq!(from_hex(&text), Some(digest));
-        for wrong in ["", "0", &text[1..], &format!("{text}0"), &text.replace('a', "A"), &text.replace('8', "é")] {
+        for wrong in [
+            "",
+            "0",
+            &text[1..],
+            &format!("{text}0"),
+            &text.replace('a', "A"),
+            &text.replace('8', "é"),
+        ] {
             assert_eq!(from_hex(wrong), None, "{wrong}");
         }
     }

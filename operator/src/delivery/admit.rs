@@ -18,11 +18,20 @@ pub(super) fn admit(pod: &Pod, caller: &Caller, asked: &DeliverRequest) -> Resul
     }
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     if pod.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed")) {
-        return Err(Refusal::new(Reason::PodNotFound, "the pod has ended or is being deleted"));
+        return Err(Refusal::new(
+            Reason::PodNotFound,
+            "the pod has ended or is being deleted",
+        ));
     }
-    let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref());
+    let account = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.service_account_name.as_deref());
     if account.unwrap_or("default") != caller.service_account {
-        return Err(Refusal::new(Reason::Unauthenticated, "the token is of another ServiceAccount than the pod"));
+        return Err(Refusal::new(
+            Reason::Unauthenticated,
+            "the token is of another ServiceAccount than the pod",
+        ));
     }
     let none = std::collections::BTreeMap::new();
     let request = Request::parse(pod.metadata.annotations.as_ref().unwrap_or(&none));
@@ -30,10 +39,16 @@ pub(super) fn admit(pod: &Pod, caller: &Caller, asked: &DeliverRequest) -> Resul
     let requested = request.map(|request| request.vault_secrets).unwrap_or_default();
     let distinct: BTreeSet<&String> = asked.vault_secrets.iter().collect();
     if distinct.is_empty() || distinct.len() != asked.vault_secrets.len() {
-        return Err(Refusal::new(Reason::Invalid, "name each VaultSecret once, and at least one"));
+        return Err(Refusal::new(
+            Reason::Invalid,
+            "name each VaultSecret once, and at least one",
+        ));
     }
     if !distinct.into_iter().all(|name| requested.contains(name)) {
-        let message = format!("the pod's annotation {} does not name all that it asks for", annotations::INJECT);
+        let message = format!(
+            "the pod's annotation {} does not name all that it asks for",
+            annotations::INJECT
+        );
         return Err(Refusal::new(Reason::NotRequested, message));
     }
     Ok(())
@@ -44,6 +59,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    /// What is done to a pod, and what comes of it.
+    type Case = (fn(&mut Value), Reason);
 
     fn caller() -> Caller {
         Caller {
@@ -85,18 +103,34 @@ mod tests {
 
     #[test]
     fn each_thing_that_is_not_as_it_should_be_is_refused() {
-        let cases: [(fn(&mut Value), Reason); 8] = [
+        let cases: [Case; 8] = [
             (|p| p["metadata"]["uid"] = json!("u-2"), Reason::PodNotFound),
             (|p| p["metadata"]["uid"] = Value::Null, Reason::PodNotFound),
-            (|p| p["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"), Reason::PodNotFound),
+            (
+                |p| p["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
+                Reason::PodNotFound,
+            ),
             (|p| p["status"]["phase"] = json!("Succeeded"), Reason::PodNotFound),
             (|p| p["status"]["phase"] = json!("Failed"), Reason::PodNotFound),
-            (|p| p["spec"]["serviceAccountName"] = json!("other"), Reason::Unauthenticated),
-            (|p| p["metadata"]["annotations"] = Value::Null, Reason::NotRequested),
-            (|p| p["metadata"]["annotations"]["splitvault.dev/inject"] = json!("db"), Reason::NotRequested),
+            (
+                |p| p["spec"]["serviceAccountName"] = json!("other"),
+                Reason::Unauthenticated,
+            ),
+            (
+                |p| p["metadata"]["annotations"] = Value::Null,
+                Reason::NotRequested,
+            ),
+            (
+                |p| p["metadata"]["annotations"]["splitvault.dev/inject"] = json!("db"),
+                Reason::NotRequested,
+            ),
         ];
         for (number, (change, expected)) in cases.into_iter().enumerate() {
-            assert_eq!(reason(&pod(change), &asks(&["web"])), Some(expected), "case {number}");
+            assert_eq!(
+                reason(&pod(change), &asks(&["web"])),
+                Some(expected),
+                "case {number}"
+            );
         }
     }
 

@@ -1,7 +1,5 @@
 //! From an authenticated question to a sealed answer.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::Api;
 use splitvault_api::VaultSecret;
@@ -13,6 +11,7 @@ use splitvault_wire::{
 };
 
 use super::admit::admit;
+use super::audit::audit;
 use super::caller::{bearer, review};
 use super::grant::{Grant, grant};
 use super::{Caller, Deliveries, Outcome, Refusal};
@@ -44,7 +43,10 @@ impl Deliveries {
         key: &PublicKey,
     ) -> Result<Outcome, Refusal> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &caller.namespace);
-        let pod = pods.get_opt(&caller.pod).await.map_err(|error| unavailable(error.into()))?;
+        let pod = pods
+            .get_opt(&caller.pod)
+            .await
+            .map_err(|error| unavailable(error.into()))?;
         let pod = pod.ok_or_else(|| Refusal::new(Reason::PodNotFound, "there is no such pod"))?;
         let outcome = match admit(&pod, caller, asked) {
             Ok(()) => self.deliver(caller, asked, key).await,
@@ -54,12 +56,19 @@ impl Deliveries {
             && refusal.reason != Reason::PodNotFound
         {
             let about = reference(caller);
-            self.events.warn(&about, "Deliver", refusal.reason.as_str(), &refusal.message).await;
+            self.events
+                .warn(&about, "Deliver", refusal.reason.as_str(), &refusal.message)
+                .await;
         }
         outcome
     }
 
-    async fn deliver(&self, caller: &Caller, asked: &DeliverRequest, key: &PublicKey) -> Result<Outcome, Refusal> {
+    async fn deliver(
+        &self,
+        caller: &Caller,
+        asked: &DeliverRequest,
+        key: &PublicKey,
+    ) -> Result<Outcome, Refusal> {
         let mut grants = Vec::with_capacity(asked.vault_secrets.len());
         for name in &asked.vault_secrets {
             grants.push(self.grant(caller, name).await?);
@@ -71,7 +80,9 @@ impl Deliveries {
         for grant in &grants {
             environments.push(self.read(caller, grant).await?);
         }
-        let revisions = environments.iter().map(|environment| (environment.name.clone(), environment.revision));
+        let revisions = environments
+            .iter()
+            .map(|environment| (environment.name.clone(), environment.revision));
         let revisions = revisions.collect();
         let answer = seal(&Delivery { environments }, key, caller, &self.bundle.load())?;
         Ok(Outcome::Delivered(answer, revisions))
@@ -79,12 +90,20 @@ impl Deliveries {
 
     async fn grant(&self, caller: &Caller, name: &str) -> Result<Grant, Refusal> {
         let api: Api<VaultSecret> = Api::namespaced(self.client.clone(), &caller.namespace);
-        let object = api.get_opt(name).await.map_err(|error| unavailable(error.into()))?;
+        let object = api
+            .get_opt(name)
+            .await
+            .map_err(|error| unavailable(error.into()))?;
         grant(name, object.as_ref(), &caller.service_account)
     }
 
     /// Whether the pod holds the current revision of everything; asks the key database only.
-    async fn is_known(&self, caller: &Caller, asked: &DeliverRequest, grants: &[Grant]) -> Result<bool, Refusal> {
+    async fn is_known(
+        &self,
+        caller: &Caller,
+        asked: &DeliverRequest,
+        grants: &[Grant],
+    ) -> Result<bool, Refusal> {
         for grant in grants {
             let revision = self.check(caller, grant).await?;
             if revision.is_none() || asked.known.get(&grant.name).copied() != revision {
@@ -97,7 +116,10 @@ impl Deliveries {
     /// The revision that is stored, which is what the status remembers or a later one.
     async fn check(&self, caller: &Caller, grant: &Grant) -> Result<Option<u64>, Refusal> {
         let (Ok(revision), Some(digest)) = (u64::try_from(grant.revision), from_hex(&grant.digest)) else {
-            return Err(Refusal::new(Reason::Tampered, format!("the status of VaultSecret {} was changed", grant.name)));
+            return Err(Refusal::new(
+                Reason::Tampered,
+                format!("the status of VaultSecret {} was changed", grant.name),
+            ));
         };
         let checked = self.vault.check(&grant.uid, revision, &digest).await;
         let described = checked.map_err(|error| self.refuse(caller, grant, &error))?;
@@ -106,8 +128,17 @@ impl Deliveries {
 
     async fn read(&self, caller: &Caller, grant: &Grant) -> Result<Environment, Refusal> {
         self.check(caller, grant).await?;
-        let read = self.vault.read(&grant.uid).await.map_err(|error| self.refuse(caller, grant, &error))?;
-        let gone = || Refusal::new(Reason::NotReady, format!("VaultSecret {} is being processed", grant.name));
+        let read = self
+            .vault
+            .read(&grant.uid)
+            .await
+            .map_err(|error| self.refuse(caller, grant, &error))?;
+        let gone = || {
+            Refusal::new(
+                Reason::NotReady,
+                format!("VaultSecret {} is being processed", grant.name),
+            )
+        };
         let read = read.ok_or_else(gone)?;
         let variables = read.dotenv.into_variables().into_iter().map(|variable| Variable {
             name: SecretString::copy_of(variable.name.as_str()),
@@ -126,7 +157,10 @@ impl Deliveries {
         match error.reason() {
             Why::StoreUnavailable | Why::Conflict | Why::Internal => {
                 tracing::warn!("cannot read for a delivery: {error}");
-                Refusal::new(Reason::Unavailable, format!("VaultSecret {name}: {error}; will try again"))
+                Refusal::new(
+                    Reason::Unavailable,
+                    format!("VaultSecret {name}: {error}; will try again"),
+                )
             }
             Why::TooLarge => Refusal::new(Reason::TooLarge, format!("VaultSecret {name}: {error}")),
             Why::Tampered | Why::RolledBack | Why::UnknownKey => {
@@ -138,8 +172,18 @@ impl Deliveries {
     }
 }
 
-fn seal(delivery: &Delivery, key: &PublicKey, caller: &Caller, bundle: &str) -> Result<DeliverResponse, Refusal> {
-    let large = || Refusal::new(Reason::TooLarge, "the variables together do not fit into one delivery");
+fn seal(
+    delivery: &Delivery,
+    key: &PublicKey,
+    caller: &Caller,
+    bundle: &str,
+) -> Result<DeliverResponse, Refusal> {
+    let large = || {
+        Refusal::new(
+            Reason::TooLarge,
+            "the variables together do not fit into one delivery",
+        )
+    };
     let json = delivery.to_json().map_err(|_| large())?;
     let context = Context::Delivery { pod_uid: &caller.uid };
     // EXPOSE: sealed to the sidecar's key here.
@@ -160,28 +204,10 @@ fn seal(delivery: &Delivery, key: &PublicKey, caller: &Caller, bundle: &str) -> 
 
 fn unavailable(fault: Fault) -> Refusal {
     tracing::warn!(%fault, "cannot look something up for a delivery");
-    Refusal::new(Reason::Unavailable, "the API server does not answer; will try again")
-}
-
-/// Who got what, and who did not. Names of VaultSecrets are shown once the pod's annotation has vouched for them.
-fn audit(caller: &Caller, asked: &DeliverRequest, outcome: &Result<Outcome, Refusal>) {
-    let vouched = |reason| matches!(reason, Reason::NotAllowed | Reason::NotReady | Reason::Unavailable | Reason::Tampered);
-    let (reason, revisions) = match outcome {
-        Ok(Outcome::Delivered(_, revisions)) => ("Delivered", listed(revisions)),
-        Ok(Outcome::Current) => ("Current", listed(&asked.known)),
-        Err(refusal) if vouched(refusal.reason) => (refusal.reason.as_str(), asked.vault_secrets.join(",")),
-        Err(refusal) => (refusal.reason.as_str(), String::new()),
-    };
-    let Caller { namespace, service_account, pod, uid } = caller;
-    tracing::info!(
-        target: "splitvault::audit",
-        namespace, service_account, pod, pod_uid = uid, vault_secrets = revisions, reason, "delivery"
-    );
-}
-
-fn listed(revisions: &BTreeMap<String, u64>) -> String {
-    let each: Vec<String> = revisions.iter().map(|(name, revision)| format!("{name}:{revision}")).collect();
-    each.join(",")
+    Refusal::new(
+        Reason::Unavailable,
+        "the API server does not answer; will try again",
+    )
 }
 
 fn reference(caller: &Caller) -> ObjectReference {

@@ -30,7 +30,8 @@ pub struct Caller {
 pub(super) fn bearer(header: Option<&http::HeaderValue>) -> Option<&str> {
     let (scheme, token) = header?.to_str().ok()?.split_once(' ')?;
     let token = token.trim_matches(' ');
-    let sound = !token.is_empty() && token.len() <= TOKEN_LIMIT && token.bytes().all(|b| b.is_ascii_graphic());
+    let sound =
+        !token.is_empty() && token.len() <= TOKEN_LIMIT && token.bytes().all(|b| b.is_ascii_graphic());
     (scheme.eq_ignore_ascii_case("bearer") && sound).then_some(token)
 }
 
@@ -55,7 +56,10 @@ pub(super) async fn review(client: &Client, token: &str) -> Result<Caller, Refus
         }),
         Err(error) => {
             tracing::warn!(fault = %Fault::from(error), "cannot review a token");
-            Err(Refusal::new(Reason::Unavailable, "the API server does not answer; will try again"))
+            Err(Refusal::new(
+                Reason::Unavailable,
+                "the API server does not answer; will try again",
+            ))
         }
     }
 }
@@ -64,7 +68,10 @@ pub(super) async fn review(client: &Client, token: &str) -> Result<Caller, Refus
 /// audiences leaves them out, and its tokens are for the API server (TokenReview's own documentation).
 fn identify(status: TokenReviewStatus) -> Option<Caller> {
     let ours = |audiences: &Vec<String>| audiences.iter().any(|audience| audience == TOKEN_AUDIENCE);
-    if status.authenticated != Some(true) || status.error.is_some() || !status.audiences.as_ref().is_some_and(ours) {
+    if status.authenticated != Some(true)
+        || status.error.is_some()
+        || !status.audiences.as_ref().is_some_and(ours)
+    {
         return None;
     }
     let user = status.user?;
@@ -106,7 +113,12 @@ mod tests {
     fn a_token_of_a_pod_tells_which_pod() {
         let caller = identify(status(|_| {})).unwrap();
         let expected = ("shop", "web", "web-1", "u-1");
-        let got = (&*caller.namespace, &*caller.service_account, &*caller.pod, &*caller.uid);
+        let got = (
+            &*caller.namespace,
+            &*caller.service_account,
+            &*caller.pod,
+            &*caller.uid,
+        );
         assert_eq!(got, expected);
     }
 
@@ -121,7 +133,7 @@ mod tests {
             |s| s["user"]["username"] = json!("alice"),
             |s| s["user"]["username"] = json!("system:serviceaccount:shop"),
             |s| s["user"]["extra"] = Value::Null,
-            |s| s["user"]["extra"][POD_UID] = Value::Null,
+            |s| s["user"]["extra"] = json!({POD_NAME: ["web-1"]}),
             |s| s["user"]["extra"][POD_NAME] = json!([]),
             |s| s["user"]["extra"][POD_UID] = json!(["u-1", "u-2"]),
             |s| s["user"] = Value::Null,
@@ -136,10 +148,20 @@ mod tests {
         let header = |text: &str| http::HeaderValue::from_str(text).unwrap();
         assert_eq!(bearer(Some(&header("Bearer abc.def"))), Some("abc.def"));
         assert_eq!(bearer(Some(&header("bearer abc"))), Some("abc"));
-        for wrong in ["", "Bearer", "Bearer ", "Basic abc", "Bearer a b", &format!("Bearer {}", "a".repeat(TOKEN_LIMIT + 1))] {
+        for wrong in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Basic abc",
+            "Bearer a b",
+            &format!("Bearer {}", "a".repeat(TOKEN_LIMIT + 1)),
+        ] {
             assert_eq!(bearer(Some(&header(wrong))), None, "{wrong}");
         }
-        assert_eq!(bearer(Some(&http::HeaderValue::from_bytes(b"Bearer \xff").unwrap())), None);
+        assert_eq!(
+            bearer(Some(&http::HeaderValue::from_bytes(b"Bearer \xff").unwrap())),
+            None
+        );
         assert_eq!(bearer(None), None);
     }
 }

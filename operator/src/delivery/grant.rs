@@ -37,11 +37,20 @@ pub(super) fn grant(name: &str, object: Option<&VaultSecret>, account: &str) -> 
     if status.observed_generation != object.metadata.generation {
         return Err(not_ready("was changed and is being processed"));
     }
-    let ready = status.conditions.iter().find(|condition| condition.type_ == READY);
+    let ready = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == READY);
     let reason = ready.map_or("", |ready| ready.reason.as_str());
-    if [Why::Tampered, Why::RolledBack].iter().any(|why| why.as_str() == reason) {
+    if [Why::Tampered, Why::RolledBack]
+        .iter()
+        .any(|why| why.as_str() == reason)
+    {
         let message = ready.map(|ready| ready.message.clone()).unwrap_or_default();
-        return Err(Refusal::new(Reason::Tampered, format!("VaultSecret {name}: {message}")));
+        return Err(Refusal::new(
+            Reason::Tampered,
+            format!("VaultSecret {name}: {message}"),
+        ));
     }
     match (&object.metadata.uid, status.revision, status.digest) {
         (Some(uid), Some(revision), Some(digest)) => Ok(Grant {
@@ -83,7 +92,9 @@ mod tests {
     }
 
     fn reason(object: &VaultSecret, account: &str) -> Option<Reason> {
-        grant("web", Some(object), account).err().map(|refusal| refusal.reason)
+        grant("web", Some(object), account)
+            .err()
+            .map(|refusal| refusal.reason)
     }
 
     #[test]
@@ -91,7 +102,10 @@ mod tests {
         let granted = grant("web", Some(&object(|_| {})), "web").unwrap();
         assert_eq!((&*granted.uid, granted.revision), ("v-1", 3));
         assert_eq!(reason(&object(|_| {}), "other"), Some(Reason::NotAllowed));
-        assert_eq!(reason(&object(|o| o["spec"]["access"] = Value::Null), "other"), None);
+        assert_eq!(
+            reason(&object(|o| o["spec"]["access"] = Value::Null), "other"),
+            None
+        );
     }
 
     #[test]
@@ -105,7 +119,11 @@ mod tests {
             |o| o["metadata"]["uid"] = Value::Null,
         ];
         for (number, change) in changes.into_iter().enumerate() {
-            assert_eq!(reason(&object(change), "web"), Some(Reason::NotReady), "change {number}");
+            assert_eq!(
+                reason(&object(change), "web"),
+                Some(Reason::NotReady),
+                "change {number}"
+            );
         }
     }
 

@@ -123,7 +123,9 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         (params.not_before, params.not_after) = ((now - SKEW).into(), ends.into());
         let key = KeyPair::generate().map_err(|_| PkiError::Issue)?;
-        let certificate = params.signed_by(&key, &self.issuer).map_err(|_| PkiError::Issue)?;
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .map_err(|_| PkiError::Issue)?;
         Ok(Issued {
             chain: certificate.pem(),
             key: SecretString::from(key.serialize_pem()),
@@ -166,24 +168,33 @@ impl Remaining for x509_parser::certificate::Validity {
 
 /// The identifier of the key that signed this certificate (RFC 5280, section 4.2.1.1).
 fn authority_of<'a>(certificate: &X509Certificate<'a>) -> Option<&'a [u8]> {
-    certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|id| id.0),
-        _ => None,
-    })
+    certificate
+        .extensions()
+        .iter()
+        .find_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|id| id.0),
+            _ => None,
+        })
 }
 
 /// The identifier of this certificate's own key (RFC 5280, section 4.2.1.2).
 fn subject_of<'a>(certificate: &X509Certificate<'a>) -> Option<&'a [u8]> {
-    certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
-        _ => None,
-    })
+    certificate
+        .extensions()
+        .iter()
+        .find_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
+            _ => None,
+        })
 }
 
 impl Issued {
     /// Whether it is time for another one.
     pub fn is_due(&self, now: SystemTime) -> bool {
-        self.ends.duration_since(now).is_ok_and(|left| left <= RENEW_BEFORE) || self.ends <= now
+        self.ends
+            .duration_since(now)
+            .is_ok_and(|left| left <= RENEW_BEFORE)
+            || self.ends <= now
     }
 }
 

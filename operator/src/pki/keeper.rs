@@ -46,7 +46,7 @@ pub struct Keeper {
     client: Client,
     names: Names,
     certificates: Certificates,
-    /// What the operator itself shows, with the bundle that it was made under.
+    /// What the operator itself shows (both certificates end together), with the bundle that they were made under.
     held: Option<Held>,
     /// What keeps the CA when its Secret is deleted while the operator runs.
     authority: Option<Kept>,
@@ -55,7 +55,6 @@ pub struct Keeper {
 struct Held {
     bundle: String,
     server: Issued,
-    client: Issued,
 }
 
 struct Kept {
@@ -86,11 +85,11 @@ impl Keeper {
         Ok(ends)
     }
 
-    /// Puts the bundle into the webhook configurations, as far as they are there.
+    /// Puts the bundle into the webhook configurations, as far as they are there, and answers whether they are.
     ///
     /// # Errors
     /// [`PkiError::Cluster`].
-    pub async fn publish(&self) -> Result<(), PkiError> {
+    pub async fn publish(&self) -> Result<bool, PkiError> {
         publish::publish(&self.client, &self.certificates.bundle().load_full()).await
     }
 
@@ -116,7 +115,9 @@ impl Keeper {
             return Err(PkiError::Authority);
         };
         // EXPOSE: a certificate is public.
-        let bundle = std::str::from_utf8(bundle.expose()).map_err(|_| PkiError::Authority)?.to_owned();
+        let bundle = std::str::from_utf8(bundle.expose())
+            .map_err(|_| PkiError::Authority)?
+            .to_owned();
         let key = SecretString::try_from(key).map_err(|_| PkiError::Authority)?;
         Ok(Some(Kept { bundle, key }))
     }
@@ -136,7 +137,10 @@ impl Keeper {
             kind: "Opaque",
             about: "Splitvault's internal CA. Deleting it cuts running pods off from updates.",
             // EXPOSE: the Secret is where the CA's key is kept.
-            data: &[("ca.crt", kept.bundle.as_bytes()), ("ca.key", kept.key.expose().as_bytes())],
+            data: &[
+                ("ca.crt", kept.bundle.as_bytes()),
+                ("ca.key", kept.key.expose().as_bytes()),
+            ],
         };
         match secret::create(&self.client, &self.names.namespace, &new).await {
             Ok(()) => {
@@ -164,12 +168,13 @@ impl Keeper {
         let client = authority.issue(Leaf::Client(OPERATOR_IDENTITY), now)?;
         self.certificates.connect_with(bundle, &client)?;
         self.certificates.serve_with(&server)?;
-        self.certificates.bundle().store(std::sync::Arc::new(bundle.to_owned()));
+        self.certificates
+            .bundle()
+            .store(std::sync::Arc::new(bundle.to_owned()));
         let ends = server.ends;
         self.held = Some(Held {
             bundle: bundle.to_owned(),
             server,
-            client,
         });
         tracing::info!("issued the operator's certificates");
         Ok(ends)
@@ -213,3 +218,6 @@ impl Keeper {
 fn cluster(doing: &'static str) -> impl Fn(Fault) -> PkiError {
     move |fault| PkiError::Cluster { doing, fault }
 }
+
+#[cfg(test)]
+mod tests;

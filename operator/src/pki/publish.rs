@@ -15,29 +15,51 @@ use crate::fault::Fault;
 /// Both webhook configurations have this name.
 const NAME: &str = "splitvault";
 
-pub(super) async fn publish(client: &Client, bundle: &str) -> Result<(), PkiError> {
+/// Answers whether both configurations are there, which Helm makes after the operator.
+pub(super) async fn publish(client: &Client, bundle: &str) -> Result<bool, PkiError> {
     let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
-    let found = mutating.get_opt(NAME).await.map_err(failed("read the mutating webhook"))?;
-    let hooks = found.and_then(|found| found.webhooks).unwrap_or_default();
-    let hooks: Vec<_> = hooks.iter().map(|hook| (hook.name.as_str(), &hook.client_config)).collect();
-    if let Some(patch) = plan("MutatingWebhookConfiguration", &hooks, bundle) {
+    let found = mutating
+        .get_opt(NAME)
+        .await
+        .map_err(failed("read the mutating webhook"))?;
+    let hooks = found.as_ref().and_then(|found| found.webhooks.as_ref());
+    let hooks = hooks
+        .into_iter()
+        .flatten()
+        .map(|hook| (hook.name.as_str(), &hook.client_config));
+    if let Some(patch) = plan("MutatingWebhookConfiguration", &hooks.collect::<Vec<_>>(), bundle) {
         let written = mutating.patch(NAME, &params(), &Patch::Apply(patch)).await;
         written.map_err(failed("patch the mutating webhook"))?;
     }
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
-    let found = validating.get_opt(NAME).await.map_err(failed("read the validating webhook"))?;
-    let hooks = found.and_then(|found| found.webhooks).unwrap_or_default();
-    let hooks: Vec<_> = hooks.iter().map(|hook| (hook.name.as_str(), &hook.client_config)).collect();
-    if let Some(patch) = plan("ValidatingWebhookConfiguration", &hooks, bundle) {
+    let other = validating
+        .get_opt(NAME)
+        .await
+        .map_err(failed("read the validating webhook"))?;
+    let hooks = other.as_ref().and_then(|found| found.webhooks.as_ref());
+    let hooks = hooks
+        .into_iter()
+        .flatten()
+        .map(|hook| (hook.name.as_str(), &hook.client_config));
+    if let Some(patch) = plan(
+        "ValidatingWebhookConfiguration",
+        &hooks.collect::<Vec<_>>(),
+        bundle,
+    ) {
         let written = validating.patch(NAME, &params(), &Patch::Apply(patch)).await;
         written.map_err(failed("patch the validating webhook"))?;
     }
-    Ok(())
+    Ok(found.is_some() && other.is_some())
 }
 
 /// The server-side apply that sets the bundle and nothing else; `None` when it is there already.
 fn plan(kind: &str, hooks: &[(&str, &WebhookClientConfig)], bundle: &str) -> Option<Value> {
-    let current = |config: &WebhookClientConfig| config.ca_bundle.as_ref().is_some_and(|b| b.0 == bundle.as_bytes());
+    let current = |config: &WebhookClientConfig| {
+        config
+            .ca_bundle
+            .as_ref()
+            .is_some_and(|b| b.0 == bundle.as_bytes())
+    };
     if hooks.iter().all(|(_, config)| current(config)) {
         return None;
     }

@@ -31,7 +31,9 @@ fn a_ca_with_another_key_is_refused() {
 #[test]
 fn a_leaf_is_no_ca() {
     let (made, _) = authority();
-    let leaf = made.issue(Leaf::Client(OPERATOR_IDENTITY), SystemTime::now()).unwrap();
+    let leaf = made
+        .issue(Leaf::Client(OPERATOR_IDENTITY), SystemTime::now())
+        .unwrap();
     let parsed = Authority::parse(leaf.chain.as_bytes(), leaf.key.expose().as_bytes());
     assert!(matches!(parsed, Err(PkiError::Authority)));
 }
@@ -39,7 +41,11 @@ fn a_leaf_is_no_ca() {
 #[test]
 fn garbage_is_no_ca() {
     let (made, key) = authority();
-    for garbage in [&b""[..], b"\xff", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+    for garbage in [
+        &b""[..],
+        b"\xff",
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
         assert!(Authority::parse(garbage, key.as_bytes()).is_err());
         assert!(Authority::parse(made.bundle().as_bytes(), garbage).is_err());
     }
@@ -57,9 +63,18 @@ fn a_certificate_is_replaced_for_each_reason() {
     let (chain, key) = (issued.chain.as_bytes(), issued.key.expose().as_bytes());
     assert!(made.vouches_for(chain, key, leaf, now));
     assert!(!other.vouches_for(chain, key, leaf, now), "another CA");
-    assert!(!made.vouches_for(chain, key, Leaf::Server(&more), now), "a name is missing");
-    assert!(!made.vouches_for(chain, foreign.key.expose().as_bytes(), leaf, now), "another key");
-    assert!(!made.vouches_for(chain, key, leaf, now + 61 * DAY), "it ends soon");
+    assert!(
+        !made.vouches_for(chain, key, Leaf::Server(&more), now),
+        "a name is missing"
+    );
+    assert!(
+        !made.vouches_for(chain, foreign.key.expose().as_bytes(), leaf, now),
+        "another key"
+    );
+    assert!(
+        !made.vouches_for(chain, key, leaf, now + 61 * DAY),
+        "it ends soon"
+    );
     assert!(!made.vouches_for(chain, b"garbage", leaf, now), "no key");
 }
 
@@ -80,7 +95,9 @@ fn certificates_can_be_used_by_both_sides() {
     let certificates = Certificates::default();
     assert!(certificates.client().is_none());
     let names = ["a.svc".to_owned()];
-    certificates.serve_with(&made.issue(Leaf::Server(&names), now).unwrap()).unwrap();
+    certificates
+        .serve_with(&made.issue(Leaf::Server(&names), now).unwrap())
+        .unwrap();
     let client = made.issue(Leaf::Client(OPERATOR_IDENTITY), now).unwrap();
     certificates.connect_with(made.bundle(), &client).unwrap();
     assert!(certificates.client().is_some());

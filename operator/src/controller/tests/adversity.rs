@@ -1,0 +1,126 @@
+//! What is wrong with the stores, or changes under a reconcile.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use splitvault_values::{StoreError, Token, ValueStore};
+
+use super::super::*;
+use super::{WEB, object, world};
+use crate::fixture::{stores, stores_over};
+
+#[tokio::test]
+async fn a_database_older_than_the_status_is_reported_and_not_overwritten() {
+    let world = world(stores().await);
+    world.server.put(WEB, object(world.seal("web", "A=1")));
+    world.reconcile().await;
+    let stored = world.stored().await;
+    let mut tampered = world.server.object(WEB);
+    tampered["status"]["revision"] = json!(7);
+    tampered["spec"] = world.seal("web", "A=2");
+    world.server.put(WEB, tampered);
+    world.reconcile().await;
+    assert_eq!(world.ready().0, "RolledBack");
+    assert_eq!(
+        (world.stored().await, world.revision()),
+        (stored.clone(), json!(7))
+    );
+    let mut other = world.server.object(WEB);
+    other["status"]["revision"] = json!(1);
+    other["status"]["digest"] = json!("00".repeat(32));
+    world.server.put(WEB, other);
+    world.reconcile().await;
+    assert_eq!(
+        (world.ready().0.as_str(), world.stored().await),
+        ("Tampered", stored)
+    );
+}
+
+#[tokio::test]
+async fn deletion_empties_both_stores_and_retain_does_not() {
+    for (policy, left) in [("Delete", false), ("Retain", true)] {
+        let world = world(stores().await);
+        world.server.put(
+            WEB,
+            object(json!({"generate": [{"name": "A"}], "deletionPolicy": policy})),
+        );
+        world.reconcile().await;
+        let mut leaving = world.server.object(WEB);
+        leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        world.server.put(WEB, leaving);
+        world.reconcile().await;
+        assert_eq!(world.server.object(WEB), Value::Null, "the finalizer is gone");
+        assert_eq!(world.stored().await.is_some(), left);
+        assert_eq!(!world.stores.values.list(None, 9).await.unwrap().is_empty(), left);
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_object_keeps_what_is_stored() {
+    let world = world(stores().await);
+    world.server.put(WEB, object(world.seal("web", "A=1")));
+    world.reconcile().await;
+    let mut spec = world.seal("web", "A=2");
+    spec["suspend"] = json!(true);
+    let mut suspended = world.server.object(WEB);
+    suspended["spec"] = spec;
+    world.server.put(WEB, suspended);
+    world.reconcile().await;
+    assert_eq!(
+        (world.ready().0.as_str(), world.stored().await.unwrap().0),
+        ("Suspended", 1)
+    );
+}
+
+struct Down;
+
+#[async_trait]
+impl ValueStore for Down {
+    async fn put(&self, _: Vec<Bytes>) -> Result<Vec<Token>, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+    async fn get(&self, _: &[Token]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+    async fn delete(&self, _: &[Token]) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable)
+    }
+    async fn list(&self, _: Option<Token>, _: u32) -> Result<Vec<Token>, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_waited_for() {
+    let world = world(stores_over(tempfile::tempdir().unwrap(), Arc::new(Down)).await);
+    world
+        .server
+        .put(WEB, object(json!({"generate": [{"name": "A"}]})));
+    world.reconcile().await;
+    assert_eq!(world.ready().0, "StoreUnavailable");
+    let conditions = world.server.object(WEB)["status"]["conditions"].clone();
+    let reconciling = conditions
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|c| c["type"] == "Reconciling" && c["status"] == "True");
+    assert!(reconciling, "{conditions}");
+}
+
+#[tokio::test]
+async fn an_object_that_was_made_again_meanwhile_is_left_alone() {
+    let world = world(stores().await);
+    let mut old = object(json!({"generate": [{"name": "A"}]}));
+    world.server.put(WEB, old.clone());
+    old["apiVersion"] = json!("meta.k8s.io/v1");
+    old["kind"] = json!("PartialObjectMetadata");
+    let mut new = object(json!({"generate": [{"name": "A"}]}));
+    new["metadata"]["uid"] = json!("v-2");
+    world.server.put(WEB, new.clone());
+    world
+        .context
+        .reconcile(&serde_json::from_value(old).unwrap())
+        .await;
+    assert_eq!(world.server.object(WEB), new);
+    assert_eq!(world.stored().await, None);
+}

@@ -1,0 +1,136 @@
+//! Who and what is refused.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use splitvault_crypto::sealing::{Algorithm, KeyPair};
+use tower::ServiceExt as _;
+
+use super::super::*;
+use super::{POD, WEB, pod, review, world};
+
+#[tokio::test]
+async fn tokens_of_others_are_refused() {
+    let world = world().await;
+    world.server.token(
+        "audience",
+        review("web-1", "u-1", "https://kubernetes.default.svc", "web"),
+    );
+    world
+        .server
+        .token("reborn", review("web-1", "u-0", "splitvault", "web"));
+    world
+        .server
+        .token("gone", review("web-0", "u-0", "splitvault", "web"));
+    world
+        .server
+        .token("account", review("web-1", "u-1", "splitvault", "other"));
+    for (token, reason) in [
+        ("unknown", Reason::Unauthenticated),
+        ("audience", Reason::Unauthenticated),
+        ("reborn", Reason::PodNotFound),
+        ("gone", Reason::PodNotFound),
+        ("account", Reason::Unauthenticated),
+    ] {
+        assert_eq!(world.refused(token).await, reason, "{token}");
+    }
+    let body = serde_json::to_vec(&json!({"publicKey": "", "vaultSecrets": ["web"]})).unwrap();
+    assert_eq!(world.send(None, body).await.0, 401);
+}
+
+#[tokio::test]
+async fn pods_that_may_not_are_refused_and_told_so_in_one_event() {
+    let world = world().await;
+    world.server.put(POD, pod("u-1", "web", "db"));
+    assert_eq!(world.refused("good").await, Reason::NotRequested);
+    world.server.put(POD, pod("u-1", "other", "web"));
+    world
+        .server
+        .token("other", review("web-1", "u-1", "splitvault", "other"));
+    assert_eq!(world.refused("other").await, Reason::NotAllowed);
+    assert_eq!(world.refused("other").await, Reason::NotAllowed);
+    let events = world.server.events();
+    let reasons: Vec<&str> = events
+        .iter()
+        .map(|event| event["reason"].as_str().unwrap())
+        .collect();
+    assert_eq!(reasons, ["NotRequested", "NotAllowed"]);
+    assert_eq!(events[0]["regarding"]["uid"], "u-1");
+}
+
+#[tokio::test]
+async fn a_missing_vaultsecret_and_a_silent_server_are_waited_for() {
+    let world = world().await;
+    let web = world.server.take(WEB).unwrap();
+    assert_eq!(world.refused("good").await, Reason::NotReady);
+    world.server.refuse(WEB, 503);
+    assert_eq!(world.refused("good").await, Reason::Unavailable);
+    world.server.relent();
+    world.server.put(WEB, web);
+    assert_eq!(world.ask("good", &[]).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_rolled_back_database_delivers_nothing() {
+    let world = world().await;
+    let mut web = world.server.object(WEB);
+    web["status"]["revision"] = json!(9);
+    world.server.put(WEB, web);
+    assert_eq!(world.refused("good").await, Reason::Tampered);
+    assert_eq!(
+        world.ask("good", &[("web", 1)]).await.0,
+        500,
+        "not even that it is current"
+    );
+}
+
+#[tokio::test]
+async fn hostile_bodies_are_refused_before_anyone_is_asked() {
+    let world = world().await;
+    let good = serde_json::to_vec(&json!({"publicKey": "AQ==", "vaultSecrets": ["web"]})).unwrap();
+    let mut bodies = vec![
+        Vec::new(),
+        b"CANARY".to_vec(),
+        b"[]".to_vec(),
+        b"\xff\xfe".to_vec(),
+        good.clone(),
+    ];
+    bodies.extend((0..good.len()).map(|end| good[..end].to_vec()));
+    bodies.push(vec![b'['; 60_000]);
+    bodies.push(vec![b' '; splitvault_wire::REQUEST_LIMIT + 1]);
+    let xwing = KeyPair::make(Algorithm::XWing).unwrap();
+    let request = DeliverRequest {
+        public_key: xwing.public().to_bytes(),
+        vault_secrets: vec!["web".to_owned()],
+        known: BTreeMap::new(),
+    };
+    bodies.push(serde_json::to_vec(&request).unwrap());
+    for body in bodies {
+        let (status, answer) = world.send(Some("good"), body).await;
+        assert_eq!(status, 400);
+        assert!(!String::from_utf8_lossy(&answer).contains("CANARY"));
+    }
+    assert!(world.server.asked().is_empty());
+}
+
+#[tokio::test]
+async fn only_a_post_of_the_path_is_answered() {
+    let world = world().await;
+    let get = http::Request::get(DELIVER_PATH).body(Body::empty()).unwrap();
+    assert_eq!(
+        world.router.clone().oneshot(get).await.unwrap().status().as_u16(),
+        405
+    );
+    let other = http::Request::post("/v1/other").body(Body::empty()).unwrap();
+    assert_eq!(
+        world
+            .router
+            .clone()
+            .oneshot(other)
+            .await
+            .unwrap()
+            .status()
+            .as_u16(),
+        404
+    );
+}

@@ -1,0 +1,237 @@
+//! What tests share: an API server in memory that remembers what it was asked, and a vault over two files.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use http::{Method, Request, Response};
+use http_body_util::BodyExt as _;
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+use splitvault_crypto::FileKek;
+use splitvault_values::ValueStore;
+use splitvault_values::sqlite::SqliteValues;
+use splitvault_vault::{Keks, SqliteKeys, Vault};
+
+/// The API server; cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Server(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    objects: BTreeMap<String, Value>,
+    refused: BTreeMap<String, u16>,
+    tokens: BTreeMap<String, Value>,
+    events: Vec<Value>,
+    asked: Vec<String>,
+}
+
+impl Server {
+    pub(crate) fn client(&self) -> Client {
+        let server = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let server = server.clone();
+            async move { Ok::<_, Infallible>(server.answer(request).await) }
+        });
+        Client::new(service, "default")
+    }
+
+    /// Puts an object at its path, or takes it away.
+    pub(crate) fn put(&self, path: &str, object: Value) {
+        self.0.lock().unwrap().objects.insert(path.to_owned(), object);
+    }
+
+    pub(crate) fn take(&self, path: &str) -> Option<Value> {
+        self.0.lock().unwrap().objects.remove(path)
+    }
+
+    pub(crate) fn object(&self, path: &str) -> Value {
+        self.0
+            .lock()
+            .unwrap()
+            .objects
+            .get(path)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Has every request for this path end with this status.
+    pub(crate) fn refuse(&self, path: &str, status: u16) {
+        self.0.lock().unwrap().refused.insert(path.to_owned(), status);
+    }
+
+    pub(crate) fn relent(&self) {
+        self.0.lock().unwrap().refused.clear();
+    }
+
+    /// What the review of this token answers.
+    pub(crate) fn token(&self, token: &str, status: Value) {
+        self.0.lock().unwrap().tokens.insert(token.to_owned(), status);
+    }
+
+    pub(crate) fn events(&self) -> Vec<Value> {
+        std::mem::take(&mut self.0.lock().unwrap().events)
+    }
+
+    /// `METHOD path` of all requests since the last call.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().asked)
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let kind = parts
+            .headers
+            .get("content-type")
+            .map_or("", |kind| kind.to_str().unwrap())
+            .to_owned();
+        let (status, answer) = self
+            .0
+            .lock()
+            .unwrap()
+            .handle(&parts.method, parts.uri.path(), &kind, body);
+        let answer = Body::from(answer.to_string().into_bytes());
+        Response::builder().status(status).body(answer).unwrap()
+    }
+}
+
+impl State {
+    fn handle(&mut self, method: &Method, path: &str, kind: &str, body: Value) -> (u16, Value) {
+        self.asked.push(format!("{method} {path}"));
+        if let Some(status) = self.refused.get(path) {
+            return failure(*status);
+        }
+        match *method {
+            Method::GET => self
+                .objects
+                .get(path)
+                .map_or_else(|| failure(404), |found| (200, found.clone())),
+            Method::POST => self.create(path, body),
+            Method::PATCH if kind.contains("json-patch") => self.patch(path, body),
+            Method::PATCH => self.apply(path, &body),
+            _ => failure(405),
+        }
+    }
+
+    fn create(&mut self, path: &str, mut body: Value) -> (u16, Value) {
+        if path.ends_with("/events") {
+            self.events.push(body.clone());
+            return (201, body);
+        }
+        if path.ends_with("/tokenreviews") {
+            assert_eq!(
+                body["spec"]["audiences"],
+                json!(["splitvault"]),
+                "our own audience must be sent"
+            );
+            let token = body["spec"]["token"].as_str().unwrap();
+            body["status"] = self
+                .tokens
+                .get(token)
+                .cloned()
+                .unwrap_or(json!({"authenticated": false}));
+            return (201, body);
+        }
+        let path = format!("{path}/{}", body["metadata"]["name"].as_str().unwrap());
+        if self.objects.contains_key(&path) {
+            return failure(409);
+        }
+        body["metadata"]["resourceVersion"] = json!("1");
+        self.objects.insert(path, body.clone());
+        (201, body)
+    }
+
+    fn apply(&mut self, path: &str, body: &Value) -> (u16, Value) {
+        let (path, of_status) = path
+            .strip_suffix("/status")
+            .map_or((path, false), |path| (path, true));
+        let uid = &body["metadata"]["uid"];
+        let object = self
+            .objects
+            .entry(path.to_owned())
+            .or_insert_with(|| json!({"metadata": {"resourceVersion": "0"}}));
+        if !uid.is_null() && *uid != object["metadata"]["uid"] {
+            return failure(409);
+        }
+        if of_status {
+            object["status"] = body["status"].clone();
+        } else {
+            merge(object, body);
+        }
+        (200, object.clone())
+    }
+
+    fn patch(&mut self, path: &str, body: Value) -> (u16, Value) {
+        let Some(object) = self.objects.get_mut(path) else {
+            return failure(404);
+        };
+        let patch: json_patch::Patch = serde_json::from_value(body).unwrap();
+        if json_patch::patch(object, &patch).is_err() {
+            return failure(422);
+        }
+        let object = object.clone();
+        let held = object["metadata"]["finalizers"]
+            .as_array()
+            .is_some_and(|finalizers| !finalizers.is_empty());
+        if !held && !object["metadata"]["deletionTimestamp"].is_null() {
+            self.objects.remove(path);
+        }
+        (200, object)
+    }
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+fn failure(code: u16) -> (u16, Value) {
+    // kube tells a missing object by the reason, not by the code.
+    let reason = if code == 404 { "NotFound" } else { "Test" };
+    (
+        code,
+        json!({"kind": "Status", "status": "Failure", "code": code, "message": "", "reason": reason}),
+    )
+}
+
+/// A vault over two files, and its value store.
+pub(crate) struct Stores {
+    /// Holds both files as long as they are used.
+    _directory: tempfile::TempDir,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) values: Arc<dyn ValueStore>,
+}
+
+pub(crate) async fn stores() -> Stores {
+    let directory = tempfile::tempdir().unwrap();
+    let values = SqliteValues::open(&directory.path().join("values.db"))
+        .await
+        .unwrap();
+    stores_over(directory, Arc::new(values)).await
+}
+
+/// A vault over this value store.
+pub(crate) async fn stores_over(directory: tempfile::TempDir, values: Arc<dyn ValueStore>) -> Stores {
+    let keys = SqliteKeys::open(&directory.path().join("keys.db")).await.unwrap();
+    let keks = Keks {
+        names: FileKek::make().unwrap(),
+        values: FileKek::make().unwrap(),
+    };
+    let vault = Vault::open(Arc::new(keys), Arc::clone(&values), keks)
+        .await
+        .unwrap();
+    Stores {
+        _directory: directory,
+        vault: Arc::new(vault),
+        values,
+    }
+}

@@ -1,0 +1,99 @@
+//! The two servers: what each is made of.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use splitvault_vault::Vault;
+use tokio::task::JoinSet;
+
+use super::{Operator, bind};
+use crate::delivery::{self, Deliveries};
+use crate::events::Events;
+use crate::names::VaultNames;
+use crate::serve::{Limits, serve};
+use crate::{controller, inject, webhook};
+
+impl Operator {
+    pub(super) async fn serve_delivery(
+        &self,
+        tasks: &mut JoinSet<()>,
+        vault: &Arc<Vault>,
+        events: &Arc<Events>,
+        suspicions: controller::Suspicions,
+    ) -> anyhow::Result<()> {
+        let deliveries = Deliveries {
+            client: self.client.clone(),
+            vault: Arc::clone(vault),
+            events: Arc::clone(events),
+            metrics: self.metrics.clone(),
+            bundle: self.certificates.bundle(),
+            suspicions,
+        };
+        let limits = Limits {
+            name: "delivery",
+            connections: 1024,
+        };
+        self.serve(
+            tasks,
+            self.args.listen.delivery_listen,
+            delivery::router(deliveries),
+            limits,
+        )
+        .await
+    }
+
+    pub(super) async fn serve_webhook(
+        &self,
+        tasks: &mut JoinSet<()>,
+        vault: &Arc<Vault>,
+    ) -> anyhow::Result<()> {
+        let sidecar = &self.args.sidecar;
+        let config = inject::InjectConfig {
+            image: sidecar.image.clone(),
+            pull_policy: sidecar.pull_policy.clone(),
+            operator_url: self.args.operator_url(),
+            log_level: sidecar.log.clone(),
+        };
+        let state = webhook::WebhookState {
+            client: self.client.clone(),
+            names: Arc::new(VaultNames(Arc::clone(vault))),
+            config: Arc::new(config),
+            ca: self.certificates.bundle(),
+            metrics: self.metrics.clone(),
+        };
+        let limits = Limits {
+            name: "webhook",
+            connections: 256,
+        };
+        self.serve(
+            tasks,
+            self.args.listen.webhook_listen,
+            webhook::router(state),
+            limits,
+        )
+        .await
+    }
+
+    async fn serve(
+        &self,
+        tasks: &mut JoinSet<()>,
+        address: SocketAddr,
+        router: axum::Router,
+        limits: Limits,
+    ) -> anyhow::Result<()> {
+        let listener = bind(address).await?;
+        let config = self
+            .certificates
+            .server_config()
+            .context("cannot set up TLS 1.3")?;
+        let (metrics, shutdown) = (self.metrics.clone(), self.shutdown.clone());
+        tracing::info!(server = limits.name, listen = %listener.local_addr()?, "listening");
+        tasks.spawn(async move {
+            if let Err(error) = serve(listener, router, config, limits, metrics, shutdown).await {
+                tracing::error!(%error, server = limits.name, "the server failed");
+            }
+        });
+        Ok(())
+    }
+}

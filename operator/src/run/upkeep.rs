@@ -1,0 +1,54 @@
+//! What has to be looked at again and again: certificates, bundles, the published sealing key.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use splitvault_vault::Vault;
+
+use super::{Operator, chain};
+use crate::pki::Keeper;
+use crate::sealing;
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(30);
+/// The same while something is not where it belongs.
+const SOON: Duration = Duration::from_secs(2);
+
+impl Operator {
+    /// Keeps certificates, bundles and the published sealing key as they should be.
+    pub(super) async fn look(self, mut keeper: Keeper, vault: Arc<Vault>) {
+        let looking = async {
+            loop {
+                match keeper.look(SystemTime::now()).await {
+                    Ok(ends) => self.tell_expiry(ends),
+                    Err(error) => tracing::error!("{}; what was in use stays in use", chain(&error)),
+                }
+                let complete = self.publish(&keeper, &vault).await;
+                tokio::time::sleep(if complete { LOOK } else { SOON }).await;
+            }
+        };
+        self.shutdown.run_until_cancelled(looking).await;
+    }
+
+    /// Tells the cluster what it needs to know of us; answers whether everything is where it belongs.
+    pub(super) async fn publish(&self, keeper: &Keeper, vault: &Vault) -> bool {
+        let hooks = keeper.publish().await;
+        let hooks = hooks
+            .inspect_err(|error| tracing::error!("{}", chain(error)))
+            .unwrap_or(false);
+        let Some(pair) = vault.sealing_keys().first() else {
+            return hooks;
+        };
+        let key = sealing::publish(&self.client, &self.args.namespace, pair.public()).await;
+        hooks
+            && key
+                .inspect_err(|fault| tracing::error!(%fault, "cannot publish the sealing key"))
+                .is_ok()
+    }
+
+    pub(super) fn tell_expiry(&self, ends: SystemTime) {
+        let unix = ends.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.metrics
+            .certificate_expires(i64::try_from(unix).unwrap_or(i64::MAX));
+    }
+}
