@@ -96,3 +96,57 @@ fn parse(id: Id, plaintext: &SecretBytes) -> Option<Entry> {
         comment: has_comment.then_some(comment),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use splitvault_crypto::MasterKey;
+
+    use super::*;
+
+    fn place() -> Place {
+        Place {
+            installation: Id::from_bytes([1; 16]),
+            environment: Id::from_bytes([2; 16]),
+        }
+    }
+
+    fn sealed(ring: &KeyRing<Names>, comment: Option<&str>) -> Row {
+        let claim = Claim {
+            id: Id::from_bytes([3; 16]),
+            token: Token::from_bytes([4; 16]),
+            digest: [5; 32],
+        };
+        let variable = Variable {
+            name: Name::parse("NAME").unwrap(),
+            value: SecretString::copy_of("never in a row"),
+            comment: comment.map(SecretString::copy_of),
+        };
+        seal(ring, place(), 7, &claim, 6, &variable).unwrap()
+    }
+
+    #[test]
+    fn a_row_comes_back() {
+        let ring = KeyRing::new(MasterKey::make().unwrap());
+        for comment in [None, Some(""), Some("a comment")] {
+            let entry = open(&ring, place(), 7, &sealed(&ring, comment)).unwrap();
+            assert_eq!((entry.order, entry.name.as_str()), (6, "NAME"));
+            assert_eq!(entry.claim.token, Token::from_bytes([4; 16]));
+            assert_eq!(entry.claim.digest, [5; 32]);
+            assert_eq!(entry.comment.as_ref().map(SecretString::expose), comment);
+        }
+    }
+
+    #[test]
+    fn a_plaintext_of_any_other_length_is_refused() {
+        let ring = KeyRing::new(MasterKey::make().unwrap());
+        let (row, id) = (sealed(&ring, Some("comment")), Id::from_bytes([3; 16]));
+        let plaintext = ring.open(&place().at(7, id), &row.envelope).unwrap();
+        let whole = plaintext.expose();
+        assert!(parse(id, &plaintext).is_some());
+        for len in 0..whole.len() {
+            assert!(parse(id, &SecretBytes::copy_of(&whole[..len])).is_none());
+        }
+        assert!(parse(id, &SecretBytes::copy_of(&[whole, b"\0"].concat())).is_none());
+        assert!(parse(id, &SecretBytes::copy_of(&vec![0xff; whole.len()])).is_none());
+    }
+}

@@ -198,3 +198,6 @@ fn parse(plaintext: &SecretBytes) -> Option<Manifest> {
         history,
     })
 }
+
+#[cfg(test)]
+mod tests;

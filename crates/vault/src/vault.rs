@@ -92,3 +92,6 @@ impl fmt::Debug for Vault {
         write!(f, "Vault({})", self.installation)
     }
 }
+
+#[cfg(test)]
+mod tests;

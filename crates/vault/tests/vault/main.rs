@@ -1,0 +1,15 @@
+//! The vault on real database files.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod again;
+mod content;
+#[cfg(feature = "failpoints")]
+mod crash;
+mod fixture;
+mod founding;
+mod hands;
+mod history;
+mod race;
+mod rollback;
+mod sweep;
+mod tamper;
