@@ -1,6 +1,5 @@
 //! What a write, a read, a look and a re-encryption of an environment of 20 variables cost, on files.
 #![expect(clippy::unwrap_used, reason = "a benchmark stops where it fails")]
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::hint::black_box;
 use std::sync::Arc;
