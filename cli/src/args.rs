@@ -65,7 +65,7 @@ Exit codes: 0 no errors (there may be warnings), 1 errors, 2 wrong usage.")]
 #[derive(Debug, Group)]
 pub(crate) struct Seal {
     /// The .env; `-` is standard input
-    #[arg(value_name = "FILE|-")]
+    #[arg(value_name = "FILE|-", default_value = "-")]
     pub(crate) file: PathBuf,
     /// Name of the VaultSecret
     #[arg(long, value_parser = object_name)]

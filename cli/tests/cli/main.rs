@@ -5,5 +5,7 @@ mod cluster;
 mod examples;
 mod lint;
 mod program;
+mod refusals;
 mod seal;
+mod sealer;
 mod surface;
