@@ -74,11 +74,31 @@ pub struct Injectable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Names {
     /// These; they may stand in pod specs.
-    Exposed(Vec<String>),
+    Exposed(Vec<Exposed>),
+    /// They may stand in pod specs, but kubelet's environment files cannot hold the value of this one.
+    Unwritable(String),
     /// They may not stand in pod specs.
     Hidden,
     /// It cannot be told now.
     Unknown(Unknown),
+}
+
+/// A variable that may stand in pod specs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exposed {
+    /// Its name.
+    pub name: String,
+    /// Whether its value is empty, which kubelet's files cannot say.
+    pub empty: bool,
+}
+
+impl From<&str> for Exposed {
+    fn from(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            empty: false,
+        }
+    }
 }
 
 /// Why a VaultSecret's variables cannot be told now.
@@ -209,8 +229,8 @@ fn mount_path(path: &str, refresh: Refresh) -> &str {
 fn about_objects(objects: &[Injectable]) -> Vec<String> {
     let warning = |object: &Injectable| {
         let name = &object.name;
-        match object.names {
-            Names::Exposed(_) | Names::Hidden => None,
+        match &object.names {
+            Names::Exposed(_) | Names::Unwritable(_) | Names::Hidden => None,
             Names::Unknown(Unknown::Missing) => Some(format!(
                 "there is no VaultSecret {name} in this namespace yet: the pod waits for it"
             )),

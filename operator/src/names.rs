@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use splitvault_vault::Vault;
+use splitvault_vault::{Form, Named, Vault};
 
+use crate::inject::{Exposed, Names};
 use crate::webhook::{ExposedNames, Unavailable};
 
 /// Names out of the vault.
@@ -12,14 +13,26 @@ pub struct VaultNames(pub Arc<Vault>);
 
 #[async_trait]
 impl ExposedNames for VaultNames {
-    async fn names(&self, uid: &str) -> Result<Option<(u64, Vec<String>)>, Unavailable> {
-        let found = self.0.names(uid).await.map_err(|error| {
+    async fn names(&self, uid: &str) -> Result<Option<Names>, Unavailable> {
+        let found = self.0.outline(uid).await.map_err(|error| {
             tracing::warn!("cannot read names for an admission: {error}");
             Unavailable
         })?;
-        Ok(found.map(|(revision, names)| {
-            let names = names.iter().map(|name| name.as_str().to_owned());
-            (revision, names.collect())
-        }))
+        Ok(found.map(|(_, variables)| exposed(&variables)))
     }
+}
+
+fn exposed(variables: &[Named]) -> Names {
+    let name = |variable: &Named| variable.name.as_str().to_owned();
+    let unwritable = variables
+        .iter()
+        .find(|variable| variable.form == Form::Unwritable);
+    if let Some(variable) = unwritable {
+        return Names::Unwritable(name(variable));
+    }
+    let exposed = |variable: &Named| Exposed {
+        name: name(variable),
+        empty: variable.form == Form::Empty,
+    };
+    Names::Exposed(variables.iter().map(exposed).collect())
 }

@@ -24,7 +24,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::StatusCode;
 
-use crate::inject::InjectConfig;
+use crate::inject::{InjectConfig, Names};
 use crate::metrics::Metrics;
 use lookup::EnvironmentFiles;
 use review::{Answer, Review};
@@ -40,11 +40,11 @@ pub struct Unavailable;
 /// Where names of variables come from. Asked only for VaultSecrets that expose them.
 #[async_trait]
 pub trait ExposedNames: Send + Sync {
-    /// Revision and names of the VaultSecret with this UID; `None` when nothing is stored for it yet.
+    /// What may be known of the variables of the VaultSecret with this UID; `None` when nothing is stored for it yet.
     ///
     /// # Errors
     /// [`Unavailable`]; the pod's owner tries again.
-    async fn names(&self, uid: &str) -> Result<Option<(u64, Vec<String>)>, Unavailable>;
+    async fn names(&self, uid: &str) -> Result<Option<Names>, Unavailable>;
 }
 
 /// What the webhook works with.

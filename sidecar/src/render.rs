@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use splitvault_crypto::{SecretBytes, SecretString};
-use splitvault_dotenv::{Dialect, Dotenv, Name, WriteError, write};
+use splitvault_dotenv::{Dialect, Dotenv, Name, write};
 use splitvault_wire::pod::{ENV_BIN, ENV_FILE, KUBELET_ENV};
 use splitvault_wire::{Delivery, Environment, Variable};
 
@@ -44,6 +44,23 @@ pub enum RenderError {
         /// The VaultSecret.
         vault_secret: String,
     },
+    /// A value that kubelet's environment files cannot hold. This way is only for names that stand in the pod's spec.
+    #[error(
+        "kubelet cannot set {name} of VaultSecret {vault_secret}: its value has a single quote or CRLF. Change it; \
+         or make the pod again with an explicit command, or with splitvault.dev/mode: file"
+    )]
+    Kubelet {
+        /// The VaultSecret.
+        vault_secret: String,
+        /// The variable.
+        name: String,
+    },
+    /// More than kubelet reads of a file.
+    #[error(
+        "kubelet reads 64 KiB of variables, and the pod's VaultSecrets have more: take splitvault.dev/mode: file, \
+         or spec.exposeNames: false and an explicit command"
+    )]
+    KubeletLimit,
 }
 
 /// Writes the files that these modes ask for.
@@ -65,9 +82,7 @@ pub fn render(delivery: &Delivery, modes: Modes) -> Result<Rendered, RenderError
         rendered.warnings.extend(warning);
     }
     if modes.kubelet {
-        let (content, warning) = kubelet(&environments)?;
-        rendered.files.push((KUBELET_ENV, content));
-        rendered.warnings.extend(warning);
+        rendered.files.push((KUBELET_ENV, kubelet(&environments)?));
     }
     Ok(rendered)
 }
@@ -148,39 +163,25 @@ fn file(environments: &[Effective<'_>]) -> Result<(SecretBytes, Option<String>),
     Ok((concatenate(&parts), warning))
 }
 
-/// Kubelet's own format, which cannot hold everything. It is for names that stand in the pod's spec anyway.
-fn kubelet(environments: &[Effective<'_>]) -> Result<(SecretBytes, Option<String>), RenderError> {
-    let (mut parts, mut length, mut left_out) = (Vec::new(), 0, Vec::new());
+/// Kubelet's own format, which cannot hold everything: the pod then waits rather than start without a variable.
+fn kubelet(environments: &[Effective<'_>]) -> Result<SecretBytes, RenderError> {
+    let mut parts = Vec::with_capacity(environments.len());
     for environment in environments {
-        for variable in &environment.variables {
-            let line: Result<SecretString, WriteError> =
-                write(&environment.only(&[variable])?, Dialect::Kubelet);
-            match line {
-                Ok(line) if length + line.len() <= KUBELET_LIMIT => {
-                    length += line.len();
-                    parts.push(line);
-                }
-                // EXPOSE: this mode is only for names that stand in the pod's spec.
-                Ok(_) | Err(_) => left_out.push(variable.name.expose()),
-            }
-        }
+        let part = write(&environment.dotenv()?, Dialect::Kubelet);
+        parts.push(part.map_err(|error| RenderError::Kubelet {
+            vault_secret: environment.vault_secret.to_owned(),
+            name: error.name.as_str().to_owned(),
+        })?);
     }
-    let warning = (!left_out.is_empty()).then(|| {
-        let names = left_out.join(", ");
-        format!(
-            "left out of the environment, because kubelet's format cannot hold them \
-             (single quotes, or more than 64 KiB in all): {names}; an explicit command gets them"
-        )
-    });
-    Ok((concatenate(&parts), warning))
+    let content = concatenate(&parts);
+    if content.len() > KUBELET_LIMIT {
+        return Err(RenderError::KubeletLimit);
+    }
+    Ok(content)
 }
 
 impl Effective<'_> {
     fn dotenv(&self) -> Result<Dotenv, RenderError> {
-        self.only(&self.variables)
-    }
-
-    fn only(&self, variables: &[&Variable]) -> Result<Dotenv, RenderError> {
         let vault_secret = || self.vault_secret.to_owned();
         let copy = |variable: &&Variable| {
             let name = Name::parse(variable.name.expose()).map_err(|_| RenderError::Name {
@@ -192,7 +193,7 @@ impl Effective<'_> {
                 comment: None,
             })
         };
-        let variables = variables.iter().map(copy).collect::<Result<Vec<_>, _>>()?;
+        let variables = self.variables.iter().map(copy).collect::<Result<Vec<_>, _>>()?;
         Dotenv::from_variables(variables).map_err(|_| RenderError::Limits {
             vault_secret: vault_secret(),
         })

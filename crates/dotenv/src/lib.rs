@@ -39,4 +39,4 @@ pub use limits::{ENTRIES, NAME, TOTAL, VALUE};
 pub use name::{Name, NameError};
 pub use parse::{ParseOptions, Parsed, parse};
 pub use warning::{Warning, WarningKind};
-pub use write::{Dialect, Rule, WriteError, write};
+pub use write::{Dialect, Rule, WriteError, can_hold, write};

@@ -85,6 +85,12 @@ pub enum Rule {
     DottedName,
 }
 
+/// Whether a variable has a spelling in this dialect.
+pub fn can_hold(dialect: Dialect, variable: &Variable) -> bool {
+    let mut text = Zeroizing::new(String::with_capacity(capacity(variable)));
+    spelling::push(dialect, variable, &mut text).is_ok()
+}
+
 /// Writes a `.env` for one kind of reader, which reads exactly these variables from it.
 ///
 /// # Errors

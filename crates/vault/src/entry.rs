@@ -1,19 +1,20 @@
 //! A KEY row: the name of a variable, and where its value is.
 //!
-//! Plaintext: `1 ‖ token 16 ‖ SHA-256 of the value's envelope 32 ‖ order 4 ‖ name ‖ has comment 1 ‖ comment`, the
-//! latter two behind their length in 4 bytes. The first byte tells a row from a manifest.
+//! Plaintext: `1 ‖ token 16 ‖ SHA-256 of the value's envelope 32 ‖ order 4 ‖ form 1 ‖ name ‖ has comment 1 ‖ comment`,
+//! name and comment behind their length in 4 bytes. The first byte tells a row from a manifest.
 
 use splitvault_crypto::{Id, KeyRing, Names, SealError, SecretBytes, SecretString, sha256};
 use splitvault_dotenv::{Name, Variable};
 use splitvault_values::Token;
 
+use crate::environment::Form;
 use crate::error::{Breach, breach};
 use crate::fields::{Reader, Writer};
 use crate::keys::Row;
 use crate::place::Place;
 
 const KIND: u8 = 1;
-const FIXED: usize = 1 + Token::LEN + 32 + 4 + 1;
+const FIXED: usize = 1 + Token::LEN + 32 + 4 + 1 + 1;
 
 /// A value that is in the store: which row it belongs to, under which token, and what exactly is there.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,7 @@ pub(crate) struct Claim {
 pub(crate) struct Entry {
     pub(crate) claim: Claim,
     pub(crate) order: u32,
+    pub(crate) form: Form,
     pub(crate) name: Name,
     pub(crate) comment: Option<SecretString>,
 }
@@ -51,6 +53,7 @@ pub(crate) fn seal(
     writer.fixed(claim.token.as_bytes());
     writer.fixed(&claim.digest);
     writer.fixed(&order.to_be_bytes());
+    writer.fixed(&[Form::of(variable).to_byte()]);
     writer.variable(name);
     writer.fixed(&[u8::from(comment.is_some())]);
     writer.variable(comment.unwrap_or_default());
@@ -85,6 +88,7 @@ fn parse(id: Id, plaintext: &SecretBytes) -> Option<Entry> {
         digest: reader.fixed()?,
     };
     let order = reader.number()?;
+    let form = Form::from_byte(reader.fixed::<1>()?[0])?;
     let name = Name::parse(std::str::from_utf8(reader.variable()?).ok()?).ok()?;
     let has_comment = reader.flag()?;
     let comment = SecretString::copy_of(std::str::from_utf8(reader.variable()?).ok()?);
@@ -92,6 +96,7 @@ fn parse(id: Id, plaintext: &SecretBytes) -> Option<Entry> {
     Some(Entry {
         claim,
         order,
+        form,
         name,
         comment: has_comment.then_some(comment),
     })
@@ -130,6 +135,7 @@ mod tests {
         for comment in [None, Some(""), Some("a comment")] {
             let entry = open(&ring, place(), 7, &sealed(&ring, comment)).unwrap();
             assert_eq!((entry.order, entry.name.as_str()), (6, "NAME"));
+            assert_eq!(entry.form, Form::Plain);
             assert_eq!(entry.claim.token, Token::from_bytes([4; 16]));
             assert_eq!(entry.claim.digest, [5; 32]);
             assert_eq!(entry.comment.as_ref().map(SecretString::expose), comment);

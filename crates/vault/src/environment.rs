@@ -3,7 +3,7 @@
 use std::fmt;
 
 use splitvault_crypto::DigestKey;
-use splitvault_dotenv::{Dotenv, Name};
+use splitvault_dotenv::{Dialect, Dotenv, Name, Variable, can_hold};
 
 use crate::digest::SourceDigestInput;
 
@@ -59,6 +59,55 @@ impl fmt::Debug for Environment {
             self.revision,
             self.dotenv.len()
         )
+    }
+}
+
+/// A variable as far as it can be told without its value. Kept with the name, so that an admission, which must not
+/// ask the value store, knows how kubelet can set the variable.
+pub struct Named {
+    /// Its name.
+    pub name: Name,
+    /// What kubelet can do with its value.
+    pub form: Form,
+}
+
+/// What kubelet's environment files (KEP-3721) can do with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Hold it.
+    Plain,
+    /// Nothing: kubelet takes an empty value for a variable that is not there.
+    Empty,
+    /// Nothing: it has a single quote or CRLF.
+    Unwritable,
+}
+
+impl Form {
+    pub(crate) fn of(variable: &Variable) -> Self {
+        if variable.value.is_empty() {
+            Self::Empty
+        } else if can_hold(Dialect::Kubelet, variable) {
+            Self::Plain
+        } else {
+            Self::Unwritable
+        }
+    }
+
+    pub(crate) const fn to_byte(self) -> u8 {
+        match self {
+            Self::Plain => 0,
+            Self::Empty => 1,
+            Self::Unwritable => 2,
+        }
+    }
+
+    pub(crate) const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(Self::Plain),
+            1 => Some(Self::Empty),
+            2 => Some(Self::Unwritable),
+            _ => None,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ mod entry;
 mod manifest;
 
 pub use digest::SourceDigestInput;
-pub use environment::{Described, Environment, HistoryEntry, Resealed, Swept, Written};
+pub use environment::{Described, Environment, Form, HistoryEntry, Named, Resealed, Swept, Written};
 pub use error::{OpenError, ReadError, Reason, SweepError, WriteError};
 pub use keys::{KeyStore, KeyStoreError};
 pub use sqlite::SqliteKeys;

@@ -122,6 +122,10 @@ impl Ways {
     fn of(request: &Request, objects: &[Injectable], around: &Surroundings<'_>) -> Self {
         let obstacle = |object: &Injectable| match &object.names {
             Names::Exposed(_) => None,
+            Names::Unwritable(variable) => Some(NoCommand::Unwritable {
+                name: object.name.clone(),
+                variable: variable.clone(),
+            }),
             Names::Hidden => Some(NoCommand::Hidden {
                 name: object.name.clone(),
             }),
@@ -132,7 +136,7 @@ impl Ways {
         };
         // What does not pass comes first: advice that a person can act on.
         let mut obstacles: Vec<_> = objects.iter().filter_map(obstacle).collect();
-        obstacles.sort_by_key(|obstacle| !matches!(obstacle, NoCommand::Hidden { .. }));
+        obstacles.sort_by_key(|obstacle| matches!(obstacle, NoCommand::Unknown { .. }));
         let lacking = (!around.environment_files).then_some(NoCommand::NoEnvironmentFiles);
         Self {
             mode: request.mode,

@@ -44,7 +44,7 @@ pub(super) fn annotated(mut pod: Value, name: &str, value: &str) -> Value {
 }
 
 pub(super) fn exposed(names: &[&str]) -> Names {
-    Names::Exposed(names.iter().map(|name| (*name).to_owned()).collect())
+    Names::Exposed(names.iter().map(|name| (*name).into()).collect())
 }
 
 pub(super) fn missing() -> Names {

@@ -68,7 +68,9 @@ impl Refusal {
         match self {
             Self::NoCommand { why, .. } => match why {
                 NoCommand::Unknown { why, .. } => !matches!(why, Unknown::NotAllowed),
-                NoCommand::Hidden { .. } | NoCommand::NoEnvironmentFiles => false,
+                NoCommand::Hidden { .. } | NoCommand::Unwritable { .. } | NoCommand::NoEnvironmentFiles => {
+                    false
+                }
             },
             Self::Malformed
             | Self::NotLinux
@@ -88,6 +90,13 @@ pub enum NoCommand {
         /// The VaultSecret.
         name: String,
     },
+    /// Kubelet's environment files cannot hold a value.
+    Unwritable {
+        /// The VaultSecret.
+        name: String,
+        /// The variable, whose name may stand in pod specs.
+        variable: String,
+    },
     /// The names cannot be told now.
     Unknown {
         /// The VaultSecret.
@@ -105,6 +114,11 @@ impl fmt::Display for NoCommand {
             Self::Hidden { name } => write!(
                 f,
                 "VaultSecret {name} keeps its names out of pod specs: set its spec.exposeNames to true"
+            ),
+            Self::Unwritable { name, variable } => write!(
+                f,
+                "the value of {} in VaultSecret {name} has a single quote or CRLF, which kubelet's environment files cannot hold: change it",
+                variable.chars().take(40).collect::<String>()
             ),
             Self::Unknown { name, why } => match why {
                 Unknown::Missing => write!(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use splitvault_wire::pod as wire;
 
 use super::containers::{Target, Way};
-use super::{Injectable, Names};
+use super::{Exposed, Injectable, Names};
 
 /// Names in one warning; the API server cuts a warning after 256 bytes.
 const SHOWN: usize = 5;
@@ -20,8 +20,11 @@ pub(super) fn of(target: &Target<'_>, objects: &[Injectable], environment_files:
     let mut entries = Vec::new();
     match target.way {
         Way::Kubelet => {
-            let names = usable(objects).into_iter().filter(|name| !own.contains(name));
-            entries.extend(names.map(|name| from_file(name, wire::KUBELET_ENV, name, true)));
+            let variables = usable(objects);
+            let variables = variables
+                .iter()
+                .filter(|variable| !own.contains(variable.name.as_str()));
+            entries.extend(variables.map(|variable| by_kubelet(variable)));
         }
         Way::Exec => {
             let keep: Vec<_> = own.into_iter().filter(|name| is_name(name)).collect();
@@ -45,7 +48,8 @@ pub(super) fn warn_about(
     objects: &[Injectable],
     warnings: &mut Vec<String>,
 ) {
-    let unusable: BTreeSet<_> = exposed(objects).filter(|name| !is_usable(name)).collect();
+    let names = exposed(objects).map(|variable| variable.name.as_str());
+    let unusable: BTreeSet<_> = names.filter(|name| !is_usable(name)).collect();
     if !unusable.is_empty() && targets.iter().any(|target| target.way == Way::Kubelet) {
         warnings.push(format!(
             "not set, as no variable may have these names: {}",
@@ -72,6 +76,7 @@ fn warn_about_container(target: &Target<'_>, objects: &[Injectable], warnings: &
     let own = own(container);
     let both: BTreeSet<_> = usable(objects)
         .into_iter()
+        .map(|variable| variable.name.as_str())
         .filter(|name| own.contains(name))
         .collect();
     if target.way == Way::Kubelet && !both.is_empty() {
@@ -112,6 +117,16 @@ fn has_exec_hooks(container: &Container) -> bool {
         || hooks.into_iter().flatten().any(|hook| hook.exec.is_some())
 }
 
+/// Kubelet takes an empty value in a file for a variable that is not there.
+fn by_kubelet(variable: &Exposed) -> Value {
+    let name = variable.name.as_str();
+    if variable.empty {
+        json!({"name": name, "value": ""})
+    } else {
+        from_file(name, wire::KUBELET_ENV, name, true)
+    }
+}
+
 fn from_file(name: &str, file: &str, key: &str, optional: bool) -> Value {
     let mut reference = json!({"volumeName": wire::ENV_VOLUME, "path": file, "key": key});
     if optional {
@@ -130,20 +145,23 @@ fn own(container: &Container) -> BTreeSet<&str> {
         .collect()
 }
 
-fn exposed(objects: &[Injectable]) -> impl Iterator<Item = &str> {
-    let names = objects.iter().filter_map(|object| match &object.names {
-        Names::Exposed(names) => Some(names),
-        Names::Hidden | Names::Unknown(_) => None,
+fn exposed(objects: &[Injectable]) -> impl DoubleEndedIterator<Item = &Exposed> {
+    let variables = objects.iter().filter_map(|object| match &object.names {
+        Names::Exposed(variables) => Some(variables),
+        Names::Unwritable(_) | Names::Hidden | Names::Unknown(_) => None,
     });
-    names.flatten().map(String::as_str)
+    variables.flatten()
 }
 
-/// The names that may become variables, in order, each once.
-fn usable(objects: &[Injectable]) -> Vec<&str> {
+/// The variables that may be set, in order, each once: of the last VaultSecret that has it.
+fn usable(objects: &[Injectable]) -> Vec<&Exposed> {
     let mut seen = BTreeSet::new();
-    exposed(objects)
-        .filter(|name| is_usable(name) && seen.insert(*name))
-        .collect()
+    let mut last: Vec<_> = exposed(objects)
+        .rev()
+        .filter(|variable| is_usable(&variable.name) && seen.insert(&variable.name))
+        .collect();
+    last.reverse();
+    last
 }
 
 fn is_usable(name: &str) -> bool {

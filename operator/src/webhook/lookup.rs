@@ -64,7 +64,7 @@ async fn look(state: &WebhookState, namespace: &str, account: &str, name: &str) 
         return Names::Unknown(Unknown::NotReady);
     };
     match state.names.names(&uid).await {
-        Ok(Some((_, names))) => Names::Exposed(names),
+        Ok(Some(names)) => names,
         Ok(None) => Names::Unknown(Unknown::NotReady),
         Err(_) => Names::Unknown(Unknown::Unavailable),
     }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
+use crate::inject::Names;
 
 /// What the cluster holds for one test, and what was asked of it.
 #[derive(Clone)]
@@ -123,9 +124,11 @@ impl Cluster {
 
 #[async_trait]
 impl ExposedNames for Cluster {
-    async fn names(&self, uid: &str) -> Result<Option<(u64, Vec<String>)>, Unavailable> {
+    async fn names(&self, uid: &str) -> Result<Option<Names>, Unavailable> {
         assert_eq!(uid, "uid-web");
-        self.names.clone().map(|names| names.map(|names| (3, names)))
+        let exposed =
+            |names: Vec<String>| Names::Exposed(names.iter().map(|name| name.as_str().into()).collect());
+        self.names.clone().map(|names| names.map(exposed))
     }
 }
 

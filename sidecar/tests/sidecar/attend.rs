@@ -37,33 +37,6 @@ async fn an_init_container_writes_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_kubelet_cannot_read_is_left_out_and_named() {
-    const MIXED: &[(&str, &str)] = &[
-        ("PLAIN", "a\nb $c \"d\""),
-        ("QUOTED", "it's CANARY"),
-        ("LAST", "z"),
-    ];
-    let operator = Operator::start(&[Reply::Web(1, MIXED)]).await;
-    let mut process = Process::attend(&operator, &[(pod::MODE, "env"), (pod::KUBELET, "1")]);
-    assert!(process.ended().await.success());
-    assert_eq!(
-        operator.read(pod::KUBELET_ENV).unwrap(),
-        "PLAIN='a\nb $c \"d\"'\nLAST='z'\n"
-    );
-    assert!(
-        operator
-            .read(pod::ENV_BIN)
-            .unwrap()
-            .contains("QUOTED=it's CANARY\0")
-    );
-    let log = process.log();
-    assert!(
-        log.contains("QUOTED") && !log.contains("PLAIN") && !log.contains("CANARY"),
-        "{log}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tells_neither_names_nor_values() {
     let operator = Operator::start(&[Reply::Web(3, &[("CANARY_NAME", "CANARY 'VALUE\"`$")])]).await;
     let mut process = Process::attend(&operator, &[(pod::MODE, "env"), (pod::LOG, "trace")]);

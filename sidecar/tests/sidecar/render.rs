@@ -108,23 +108,33 @@ fn what_no_file_can_hold_is_refused_and_exec_takes_it() {
 }
 
 #[test]
-fn what_does_not_fit_into_kubelet_s_64_kib_is_left_out_by_name() {
+fn what_kubelet_cannot_hold_is_refused_by_name_and_never_left_out() {
+    for value in ["it's CANARY", "CANARY\r\n"] {
+        let variables = [("PLAIN", "a\nb $c \"d\""), ("QUOTED", value)];
+        let error = rendered(vec![environment("web", 1, &variables)], KUBELET)
+            .err()
+            .unwrap();
+        assert_eq!(
+            error,
+            RenderError::Kubelet {
+                vault_secret: "web".to_owned(),
+                name: "QUOTED".to_owned()
+            }
+        );
+        assert!(!error.to_string().contains("CANARY"));
+    }
+}
+
+#[test]
+fn more_than_kubelet_reads_is_refused() {
     let value = "v".repeat(30 * 1024);
-    let variables = [
-        ("A", value.as_str()),
-        ("B", &value),
-        ("C", &value),
-        ("D", "small"),
-        ("E", "it's"),
-    ];
-    let rendered = rendered(vec![environment("web", 1, &variables)], KUBELET).unwrap();
-    let file = text(&rendered, KUBELET_ENV);
-    assert_eq!(file, format!("A='{value}'\nB='{value}'\nD='small'\n"));
-    assert!(
-        rendered.warnings[0].contains(": C, E;"),
-        "{:?}",
-        rendered.warnings
-    );
+    let two = [("A", value.as_str()), ("B", &value)];
+    let web = |variables| vec![environment("web", 1, variables)];
+    let text = text(&rendered(web(&two), KUBELET).unwrap(), KUBELET_ENV).to_owned();
+    assert_eq!(text, format!("A='{value}'\nB='{value}'\n"));
+    let three = [("A", value.as_str()), ("B", &value), ("C", &value)];
+    let error = rendered(web(&three), KUBELET).err().unwrap();
+    assert_eq!(error, RenderError::KubeletLimit);
 }
 
 #[test]

@@ -23,8 +23,8 @@ impl Part {
 
     fn selector(self) -> &'static str {
         match self {
-            Self::Operator => "--selector=app.kubernetes.io/component=operator",
-            Self::Store => "--selector=app.kubernetes.io/component=store",
+            Self::Operator => "--selector=app.kubernetes.io/name=splitvault-operator",
+            Self::Store => "--selector=app.kubernetes.io/name=splitvault-store",
         }
     }
 

@@ -30,10 +30,7 @@ fn collect(namespace: &Namespace, pod: &str) -> Vec<Exhibit> {
 }
 
 fn metrics(application: &str, port: u16) -> Exhibit {
-    let selector = format!(
-        "--selector=app.kubernetes.io/component={}",
-        application.trim_start_matches("splitvault-")
-    );
+    let selector = format!("--selector=app.kubernetes.io/name={application}");
     let address = eventually("the pod has an address", || {
         let ip = kubectl(&[
             "--namespace",

@@ -11,8 +11,13 @@ use nix::sys::resource::{UsageWho, getrusage};
 #[expect(clippy::print_stdout, reason = "the figures are this program's output")]
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let runs: usize = arguments.next().context("usage: measure RUNS COMMAND [ARGUMENT…]")?.parse()?;
-    let program = arguments.next().context("usage: measure RUNS COMMAND [ARGUMENT…]")?;
+    let runs: usize = arguments
+        .next()
+        .context("usage: measure RUNS COMMAND [ARGUMENT…]")?
+        .parse()?;
+    let program = arguments
+        .next()
+        .context("usage: measure RUNS COMMAND [ARGUMENT…]")?;
     let arguments: Vec<_> = arguments.collect();
     ensure!(runs > 0, "at least one run");
     // Two that do not count: the first ones read the binary from disk.
@@ -20,7 +25,9 @@ fn main() -> Result<()> {
         once(&program, &arguments)?;
     }
     let before = cpu()?;
-    let mut walls = (0..runs).map(|_| once(&program, &arguments)).collect::<Result<Vec<_>>>()?;
+    let mut walls = (0..runs)
+        .map(|_| once(&program, &arguments))
+        .collect::<Result<Vec<_>>>()?;
     walls.sort();
     let spent = (cpu()? - before) / u32::try_from(runs)?;
     let rank = |percent: usize| walls[(walls.len() * percent).div_ceil(100).saturating_sub(1)];
@@ -45,7 +52,11 @@ fn once(program: &str, arguments: &[String]) -> Result<Duration> {
         .output()
         .with_context(|| format!("starting {program}"))?;
     let took = began.elapsed();
-    ensure!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{program}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(took)
 }
 

@@ -37,7 +37,11 @@ async fn main() -> Result<()> {
     for (kind, times) in KINDS.iter().zip(&mut took) {
         let p50 = median(times);
         let over = p50.as_secs_f64() - bare.as_secs_f64();
-        println!("{kind:9} p50 {:4.0} ms, {:+5.0} ms over bare", p50.as_secs_f64() * 1e3, over * 1e3);
+        println!(
+            "{kind:9} p50 {:4.0} ms, {:+5.0} ms over bare",
+            p50.as_secs_f64() * 1e3,
+            over * 1e3
+        );
     }
     Ok(())
 }
@@ -74,7 +78,9 @@ async fn create_to_ready(pods: &Api<Pod>, pod: &Pod) -> Result<Duration> {
     let selector = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let mut events = Box::pin(watcher(pods.clone(), selector).touched_objects());
     let began = Instant::now();
-    pods.create(&PostParams::default(), pod).await.with_context(|| format!("creating pod {name}"))?;
+    pods.create(&PostParams::default(), pod)
+        .await
+        .with_context(|| format!("creating pod {name}"))?;
     while let Some(seen) = events.try_next().await? {
         if ready(&seen) {
             break;
@@ -86,6 +92,11 @@ async fn create_to_ready(pods: &Api<Pod>, pod: &Pod) -> Result<Duration> {
 }
 
 fn ready(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    let conditions = pod
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions
+        .into_iter()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

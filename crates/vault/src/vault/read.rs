@@ -3,7 +3,7 @@
 use splitvault_dotenv::{Dotenv, Name};
 
 use super::{ATTEMPTS, Vault};
-use crate::environment::{Described, Environment, HistoryEntry};
+use crate::environment::{Described, Environment, HistoryEntry, Named};
 use crate::error::ReadError;
 use crate::keys::KeyStoreError;
 use crate::manifest::Manifest;
@@ -105,6 +105,16 @@ impl Vault {
     /// # Errors
     /// See [`ReadError`].
     pub async fn names(&self, uid: &str) -> Result<Option<(u64, Vec<Name>)>, ReadError> {
+        let outline = self.outline(uid).await?;
+        let names = |named: Vec<Named>| named.into_iter().map(|named| named.name).collect();
+        Ok(outline.map(|(revision, named)| (revision, names(named))))
+    }
+
+    /// The same, each with what kubelet can do with its value.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn outline(&self, uid: &str) -> Result<Option<(u64, Vec<Named>)>, ReadError> {
         let Some((head, rows)) = self.keys.current(uid).await? else {
             return Ok(None);
         };
@@ -112,7 +122,13 @@ impl Vault {
         let entries = self.entries(&head, head.revision, &manifest, &rows)?;
         Ok(Some((
             head.revision,
-            entries.into_iter().map(|entry| entry.name).collect(),
+            entries
+                .into_iter()
+                .map(|entry| Named {
+                    name: entry.name,
+                    form: entry.form,
+                })
+                .collect(),
         )))
     }
 

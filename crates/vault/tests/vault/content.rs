@@ -2,7 +2,7 @@
 
 use splitvault_crypto::SecretString;
 use splitvault_dotenv::{Dotenv, Name, ParseOptions, Variable, parse};
-use splitvault_vault::SourceDigestInput;
+use splitvault_vault::{Form, SourceDigestInput};
 
 use crate::fixture::{Home, dotenv, owned, pairs};
 
@@ -31,6 +31,10 @@ async fn variables_come_back_byte_for_byte_in_their_order() {
             .map(Name::as_str)
             .eq(variables.iter().map(|(name, _)| *name))
     );
+    let (_, outline) = installation.vault.outline("uid").await.unwrap().unwrap();
+    let forms: Vec<_> = outline.iter().map(|named| named.form).collect();
+    let (plain, empty, unwritable) = (Form::Plain, Form::Empty, Form::Unwritable);
+    assert_eq!(forms, [unwritable, empty, unwritable, plain, plain, plain, plain]);
     let described = installation.vault.describe("uid").await.unwrap().unwrap();
     assert_eq!(
         (described.revision, described.entries, described.digest),

@@ -84,8 +84,8 @@ fn a_mode_that_may_lock_readers_out_is_named() {
 
 #[test]
 fn a_warning_is_short_however_many_names_it_is_about() {
-    let names: Vec<String> = (0..1000)
-        .map(|number| format!("{number}{}", "x".repeat(200)))
+    let names = (0..1000)
+        .map(|number| format!("{number}{}", "x".repeat(200)).as_str().into())
         .collect();
     let warnings = plan(&pod(json!([app()])), &Names::Exposed(names), true)
         .unwrap()

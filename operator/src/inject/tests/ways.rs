@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::inject::fixture::*;
-use crate::inject::{Injectable, Injection, Names, Surroundings, inject};
+use crate::inject::{Exposed, Injectable, Injection, Names, Surroundings, inject};
 
 fn gate() -> Value {
     json!({"name": "SPLITVAULT_REVISION", "valueFrom": {"fileKeyRef": {
@@ -191,7 +191,9 @@ fn only_the_containers_named_are_injected() {
 
 #[test]
 fn a_thousand_names_are_a_thousand_variables() {
-    let names: Vec<String> = (0..1000).map(|number| format!("VARIABLE_{number}")).collect();
+    let names = (0..1000)
+        .map(|number| format!("VARIABLE_{number}").as_str().into())
+        .collect();
     let got = admitted(&pod(json!([bare()])), &Names::Exposed(names));
     let env = got["spec"]["containers"][0]["env"].as_array().unwrap();
     assert_eq!((env.len(), &env[999]), (1001, &by_kubelet("VARIABLE_999")));
@@ -213,5 +215,34 @@ fn the_marker_alone_does_not_pass_for_an_injection() {
     assert_eq!(
         got["metadata"]["annotations"]["splitvault.dev/injected"],
         env!("CARGO_PKG_VERSION")
+    );
+}
+
+#[test]
+fn an_empty_value_stands_in_the_pod_as_kubelet_takes_it_for_none_in_a_file() {
+    let names = Names::Exposed(vec![
+        "PLAIN".into(),
+        Exposed {
+            name: "EMPTY".to_owned(),
+            empty: true,
+        },
+    ]);
+    let got = admitted(&pod(json!([bare()])), &names);
+    let env = &got["spec"]["containers"][0]["env"];
+    assert_eq!(env[0], by_kubelet("PLAIN"));
+    assert_eq!(env[1], json!({"name": "EMPTY", "value": ""}));
+}
+
+#[test]
+fn a_value_that_kubelet_cannot_hold_goes_by_the_command() {
+    let names = Names::Unwritable("QUOTED".to_owned());
+    let got = admitted(&pod(json!([app()])), &names);
+    let container = &got["spec"]["containers"][0];
+    assert_eq!(container["command"][0], "/splitvault/splitvault-sidecar");
+    assert!(!got.to_string().contains("QUOTED"));
+    let refusal = refused(&pod(json!([bare()])), &names);
+    assert!(
+        !refusal.is_passing() && refusal.to_string().contains("QUOTED"),
+        "{refusal}"
     );
 }
