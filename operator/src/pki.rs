@@ -89,7 +89,7 @@ impl Certificates {
         Ok(Arc::new(config))
     }
 
-    fn serve_with(&self, issued: &Issued) -> Result<(), PkiError> {
+    pub(crate) fn serve_with(&self, issued: &Issued) -> Result<(), PkiError> {
         // EXPOSE: rustls needs the private key to answer handshakes.
         let key = PrivateKeyDer::from_pem_slice(issued.key.expose().as_bytes());
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(issued.chain.as_bytes()).collect();

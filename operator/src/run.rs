@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use kube::Client;
+use kube::{Client, Config};
 use rustls::ClientConfig;
 use splitvault_values::grpc::RemoteValues;
 use splitvault_values::grpc::tls::channel;
@@ -63,7 +63,7 @@ async fn operate(args: Args) -> anyhow::Result<()> {
         end.clone(),
     ));
     let operator = Operator {
-        client: Client::try_default().await.context("cannot find the cluster")?,
+        client: client().await?,
         store: args.store_address()?,
         args: Arc::new(args),
         certificates: Certificates::default(),
@@ -79,6 +79,13 @@ async fn operate(args: Args) -> anyhow::Result<()> {
     health.abort();
     tracing::info!("stopped");
     worked
+}
+
+/// The API server ends a watch after 290 s at the latest; what is silent for longer is dead and is connected anew.
+async fn client() -> anyhow::Result<Client> {
+    let mut config = Config::infer().await.context("cannot find the cluster")?;
+    config.read_timeout = Some(Duration::from_secs(295));
+    Client::try_from(config).context("cannot set up the connection to the cluster")
 }
 
 #[derive(Clone)]

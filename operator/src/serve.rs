@@ -121,3 +121,6 @@ impl Door {
         drop(seat);
     }
 }
+
+#[cfg(test)]
+mod tests;

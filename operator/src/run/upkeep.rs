@@ -13,21 +13,27 @@ use crate::sealing;
 const LOOK: Duration = Duration::from_secs(30);
 /// The same while something is not where it belongs.
 const SOON: Duration = Duration::from_secs(2);
+/// Bounds one look: a connection that went dead must not keep certificates from being renewed.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 impl Operator {
     /// Keeps certificates, bundles and the published sealing key as they should be.
     pub(super) async fn look(self, mut keeper: Keeper, vault: Arc<Vault>) {
         let looking = async {
             loop {
-                match keeper.look(SystemTime::now()).await {
-                    Ok(ends) => self.tell_expiry(ends),
-                    Err(error) => tracing::error!("{}; what was in use stays in use", chain(&error)),
-                }
-                let complete = self.publish(&keeper, &vault).await;
-                tokio::time::sleep(if complete { LOOK } else { SOON }).await;
+                let complete = tokio::time::timeout(DEADLINE, self.look_once(&mut keeper, &vault)).await;
+                tokio::time::sleep(if complete == Ok(true) { LOOK } else { SOON }).await;
             }
         };
         self.shutdown.run_until_cancelled(looking).await;
+    }
+
+    async fn look_once(&self, keeper: &mut Keeper, vault: &Vault) -> bool {
+        match keeper.look(SystemTime::now()).await {
+            Ok(ends) => self.tell_expiry(ends),
+            Err(error) => tracing::error!("{}; what was in use stays in use", chain(&error)),
+        }
+        self.publish(keeper, vault).await
     }
 
     /// Tells the cluster what it needs to know of us; answers whether everything is where it belongs.

@@ -1,0 +1,163 @@
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use axum::routing::get;
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::Notify;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream as ClientStream;
+
+use super::*;
+use crate::pki::{Authority, Certificates, Leaf};
+
+struct Served {
+    address: SocketAddr,
+    authority: Authority,
+    certificates: Certificates,
+    shutdown: CancellationToken,
+    task: tokio::task::JoinHandle<io::Result<()>>,
+}
+
+async fn served(router: Router, connections: usize) -> Served {
+    let (authority, _) = Authority::make(SystemTime::now()).unwrap();
+    let (certificates, shutdown) = (Certificates::default(), CancellationToken::new());
+    issue(&authority, &certificates);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = Limits {
+        name: "test",
+        connections,
+    };
+    let config = certificates.server_config().unwrap();
+    let server = serve(listener, router, config, limits, Metrics::new(), shutdown.clone());
+    Served {
+        address,
+        authority,
+        certificates,
+        shutdown,
+        task: tokio::spawn(server),
+    }
+}
+
+fn issue(authority: &Authority, certificates: &Certificates) {
+    let names = ["operator.vault.svc".to_owned()];
+    let issued = authority.issue(Leaf::Server(&names), SystemTime::now()).unwrap();
+    certificates.serve_with(&issued).unwrap();
+}
+
+impl Served {
+    async fn connect(
+        &self,
+        bundle: &str,
+        name: &'static str,
+        version: &'static SupportedProtocolVersion,
+    ) -> io::Result<ClientStream<TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
+            roots.add(certificate.unwrap()).unwrap();
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let tcp = TcpStream::connect(self.address).await?;
+        let name = ServerName::try_from(name).unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, tcp).await
+    }
+
+    async fn good(&self) -> ClientStream<TcpStream> {
+        let bundle = self.authority.bundle();
+        self.connect(bundle, "operator.vault.svc", &rustls::version::TLS13)
+            .await
+            .unwrap()
+    }
+}
+
+async fn request(stream: &mut ClientStream<TcpStream>) -> String {
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    // A server that closes without TLS's own farewell is no fault here.
+    let _ended = stream.read_to_string(&mut answer).await;
+    answer
+}
+
+fn hello() -> Router {
+    Router::new().route("/", get(async || "hello"))
+}
+
+#[tokio::test]
+async fn only_tls_13_with_our_ca_and_name_is_spoken() {
+    let served = served(hello(), 8).await;
+    assert!(request(&mut served.good().await).await.ends_with("hello"));
+    let (other, _) = Authority::make(SystemTime::now()).unwrap();
+    let (ours, theirs) = (served.authority.bundle(), other.bundle());
+    for (bundle, name, version) in [
+        (ours, "operator.vault.svc", &rustls::version::TLS12),
+        (theirs, "operator.vault.svc", &rustls::version::TLS13),
+        (ours, "store.vault.svc", &rustls::version::TLS13),
+    ] {
+        assert!(
+            served.connect(bundle, name, version).await.is_err(),
+            "{name} {version:?}"
+        );
+    }
+    let mut plain = TcpStream::connect(served.address).await.unwrap();
+    plain
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    let _ended = plain.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP"), "no plain HTTP");
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_to_the_next_client() {
+    let served = served(hello(), 8).await;
+    let shown = |stream: &ClientStream<TcpStream>| stream.get_ref().1.peer_certificates().unwrap()[0].clone();
+    let first = shown(&served.good().await);
+    issue(&served.authority, &served.certificates);
+    assert_ne!(shown(&served.good().await), first);
+}
+
+#[tokio::test]
+async fn what_is_in_flight_is_finished_and_nothing_new_is_taken() {
+    let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell, wait) = (Arc::clone(&begun), Arc::clone(&go));
+    let slow = async move || {
+        tell.notify_one();
+        wait.notified().await;
+        "finished"
+    };
+    let served = served(Router::new().route("/", get(slow)), 8).await;
+    let mut stream = served.good().await;
+    let answer = tokio::spawn(async move { request(&mut stream).await });
+    begun.notified().await;
+    served.shutdown.cancel();
+    // The listener is dropped once the server has noticed.
+    while TcpStream::connect(served.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    go.notify_one();
+    assert!(answer.await.unwrap().ends_with("finished"));
+    served.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn beyond_the_limit_connections_are_closed() {
+    let served = served(hello(), 1).await;
+    let held = served.good().await;
+    let bundle = served.authority.bundle();
+    let second = served
+        .connect(bundle, "operator.vault.svc", &rustls::version::TLS13)
+        .await;
+    assert!(second.is_err());
+    drop(held);
+}
