@@ -100,6 +100,28 @@ pub fn etcd() -> Result<Exhibit> {
     })
 }
 
+/// How often the operator has written to an object, by the API server's audit log.
+///
+/// # Errors
+/// On another cluster, whose audit log cannot be read from here.
+pub fn writes(namespace: &str, name: &str) -> Result<usize> {
+    let state = std::env::var("SPLITVAULT_CLUSTER_STATE").context("only on the local cluster")?;
+    let log = fs::read_to_string(Path::new(&state).join("log/audit.log"))?;
+    let user = format!("system:serviceaccount:{SYSTEM}:splitvault-operator");
+    let is_write = |event: &Value| {
+        let object = &event["objectRef"];
+        let verb = event["verb"].as_str().unwrap_or_default();
+        event["user"]["username"] == user.as_str()
+            && object["namespace"] == namespace
+            && object["name"] == name
+            && !["get", "list", "watch"].contains(&verb)
+    };
+    let events = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    Ok(events.filter(is_write).count())
+}
+
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }

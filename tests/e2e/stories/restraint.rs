@@ -1,7 +1,7 @@
 //! What Splitvault leaves alone.
 
 use serde_json::Value;
-use splitvault_tests::{Kind, Namespace, Workload, kubectl};
+use splitvault_tests::{Kind, Namespace, Workload, evidence, kubectl};
 
 #[test]
 fn a_pod_without_the_annotation_is_not_touched() {
@@ -24,6 +24,8 @@ fn the_same_object_applied_twice_writes_nothing() {
     namespace.apply(&manifest).unwrap();
     namespace.ready("web");
     let before = namespace.get("vaultsecret", "web").unwrap();
+    let writes = evidence::writes(namespace.name(), "web").unwrap();
+    assert!(writes > 0, "the positive control: the first time it did write");
     namespace.apply(&manifest).unwrap();
     // A change after it has been seen, so the one before has been seen as well.
     namespace
@@ -36,6 +38,11 @@ fn the_same_object_applied_twice_writes_nothing() {
     assert_eq!(
         before["status"], after["status"],
         "no new revision, no new transition"
+    );
+    assert_eq!(
+        evidence::writes(namespace.name(), "web").unwrap(),
+        writes,
+        "nothing is written to the API server"
     );
 }
 

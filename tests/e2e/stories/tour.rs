@@ -68,6 +68,14 @@ fn variables_that_kubelet_reads_arrive_byte_for_byte_in_each_kind_of_workload() 
             json!(["sleep", "2147483647"]),
             "the command is untouched"
         );
+        let name = pod["metadata"]["name"].as_str().unwrap();
+        let seen = namespace
+            .kubectl(&["exec", name, "--container", "app", "--", "env"])
+            .unwrap();
+        assert!(
+            seen.contains("PLAIN=postgres://web:s3cret@db:5432/shop\n"),
+            "kubectl exec shows them"
+        );
     }
 }
 
