@@ -1,6 +1,7 @@
 //! The vault: both key rings and both databases, and everything that is done with the four together.
 
 mod first;
+mod in_flight;
 mod load;
 mod open;
 mod read;
@@ -22,6 +23,7 @@ use crate::error::{Breach, ReadError};
 use crate::keys::{Head, KeyStore, KeyStoreError};
 use crate::manifest::Manifest;
 use crate::place::Place;
+use in_flight::InFlight;
 use suspects::Suspects;
 
 /// How often something is begun again that another writer, or a sweep, got in the way of.
@@ -47,6 +49,7 @@ pub struct Vault {
     values_ring: KeyRing<Values>,
     sealing: Vec<KeyPair>,
     suspects: Suspects,
+    in_flight: InFlight,
 }
 
 impl Vault {

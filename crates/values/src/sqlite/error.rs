@@ -62,6 +62,16 @@ impl OpenError {
         }
     }
 
+    /// Whether another process held a lock just then.
+    pub(super) fn is_busy(&self) -> bool {
+        match self {
+            Self::Storage { source, .. } => matches!(code(source), Some(BUSY | LOCKED)),
+            Self::NotADatabase { .. } | Self::Foreign { .. } | Self::Newer { .. } | Self::Damaged { .. } => {
+                false
+            }
+        }
+    }
+
     pub(super) fn sql(path: &std::path::Path, source: sqlx::Error) -> Self {
         let path = path.to_owned();
         match code(&source) {

@@ -3,7 +3,7 @@
 //! The key database is opened by the same code, with a schema of its own.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
@@ -33,6 +33,7 @@ pub struct Pools {
 }
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 2;
 
@@ -46,7 +47,7 @@ impl Schema {
         if path.metadata().is_ok_and(|file| file.len() > 0) {
             self.inspect(path).await?;
         }
-        let writer = self.open_writer(path).await?;
+        let writer = self.open_patiently(path).await?;
         let readers =
             pool(READERS).connect_lazy_with(options(path).read_only(true).pragma("query_only", "ON"));
         Ok(Pools { writer, readers })
@@ -56,7 +57,10 @@ impl Schema {
     async fn inspect(&self, path: &Path) -> Result<(), OpenError> {
         let sql = |error| OpenError::sql(path, error);
         let mut connection = base(path).read_only(true).connect().await.map_err(sql)?;
-        let identity = self.identify(&mut connection, path).await;
+        // One snapshot: another process may just be making the schema.
+        let mut snapshot = connection.begin().await.map_err(sql)?;
+        let identity = self.identify(&mut snapshot, path).await;
+        drop(snapshot);
         connection.close().await.map_err(sql)?;
         identity.map(|_| ())
     }
@@ -95,6 +99,20 @@ impl Schema {
                 known: self.version,
             }),
             _ => Ok(Identity::Ours),
+        }
+    }
+
+    /// The switch to the write-ahead log does not wait for a lock as statements do (SQLite's busy handler is not asked),
+    /// so of two processes that start at once on a blank file one is turned away and must come again.
+    async fn open_patiently(&self, path: &Path) -> Result<SqlitePool, OpenError> {
+        let deadline = Instant::now() + BUSY_TIMEOUT;
+        loop {
+            match self.open_writer(path).await {
+                Err(error) if error.is_busy() && Instant::now() < deadline => {
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                }
+                done => return done,
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use splitvault_crypto::sealing::KeyPair;
 use splitvault_crypto::{FileKek, KeyId, KeyRing, MasterKey, OpenError as Refusal, Purpose};
 use splitvault_values::ValueStore;
 
+use super::in_flight::InFlight;
 use super::suspects::Suspects;
 use super::{Keks, Vault, first};
 use crate::error::OpenError;
@@ -42,6 +43,7 @@ impl Vault {
             values_ring: ring(Ring::Values, &keks.values, &root)?,
             sealing: sealing(&keks, &root)?,
             suspects: Suspects::default(),
+            in_flight: InFlight::default(),
         })
     }
 }

@@ -32,6 +32,7 @@ impl Vault {
     async fn reseal_revision(&self, uid: &str, revision: u64) -> Result<bool, WriteError> {
         let mut refused = KeyStoreError::Conflict;
         for _ in 0..ATTEMPTS {
+            let _flight = self.in_flight.begin();
             let Standing {
                 fence,
                 head: Some(head),

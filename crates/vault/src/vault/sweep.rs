@@ -4,8 +4,8 @@
 //! its commit. The fence in the key database tells the two apart, also between processes: a write reads it before it
 //! puts anything, and its commit fails if it was raised since. So, in this order: list the tokens; raise the fence; read
 //! what is claimed. A listed token that is not claimed then never will be: its write either committed before the
-//! fence, and its claim was read, or must begin again with new tokens. The fence is raised only when a first
-//! look finds candidates, so a sweep with nothing to do writes nothing.
+//! fence, and its claim was read, or must begin again with new tokens. Before that, a look finds out whether there is
+//! anything to do, and writes of this process are let land, so a sweep without orphans neither writes nor disturbs.
 
 use splitvault_values::{StoreError, Token};
 
@@ -44,6 +44,11 @@ impl Vault {
 
     async fn sweep_chunk(&self, listed: Vec<Token>) -> Result<usize, SweepError> {
         let candidates = self.unclaimed(listed).await?;
+        if candidates.is_empty() {
+            return Ok(0);
+        }
+        self.in_flight.landed().await;
+        let candidates = self.unclaimed(candidates).await?;
         if candidates.is_empty() {
             return Ok(0);
         }

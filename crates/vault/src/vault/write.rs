@@ -58,6 +58,7 @@ impl Vault {
     }
 
     async fn attempt(&self, wanted: &Wanted<'_>) -> Result<Written, WriteError> {
+        let _flight = self.in_flight.begin();
         let Standing { fence, head } = self.keys.standing(wanted.uid).await?;
         let Some(head) = head else {
             return self.make(wanted, fence).await;

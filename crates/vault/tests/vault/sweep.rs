@@ -14,6 +14,7 @@ use crate::fixture::{Home, Installation, dotenv, owned, pairs};
 struct Gate {
     inner: Arc<dyn ValueStore>,
     arrived: Notify,
+    listed: Notify,
     go: Semaphore,
 }
 
@@ -22,6 +23,7 @@ impl Gate {
         Arc::new(Self {
             inner,
             arrived: Notify::new(),
+            listed: Notify::new(),
             go: Semaphore::new(0),
         })
     }
@@ -46,7 +48,9 @@ impl ValueStore for Gate {
     }
 
     async fn list(&self, after: Option<Token>, limit: u32) -> Result<Vec<Token>, StoreError> {
-        self.inner.list(after, limit).await
+        let page = self.inner.list(after, limit).await;
+        self.listed.notify_one();
+        page
     }
 }
 
@@ -106,6 +110,38 @@ async fn a_write_in_flight_survives_a_sweep() {
     assert_eq!(installation.read("uid").await, owned(&[("A", "new")]));
     assert_eq!(installation.tokens().await.len(), 1);
     assert_eq!(installation.vault.sweep().await.unwrap().removed, 0);
+}
+
+#[tokio::test]
+async fn a_write_of_the_same_process_is_let_land_first() {
+    let home = Home::new();
+    let installation = home.open().await;
+    let (vault, gate) = gated(&home, &installation).await;
+    let (writer, sweeper) = (vault.clone(), vault);
+    let write = tokio::spawn(async move {
+        let source = splitvault_vault::SourceDigestInput(b"new");
+        let variables = dotenv(&[("A", "new")]);
+        writer.write("uid", &variables, &source, &[], 0).await
+    });
+    gate.arrived.notified().await;
+    let before = installation.tokens().await;
+    assert_eq!(before.len(), 1, "put, not committed");
+    let sweep = tokio::spawn(async move { sweeper.sweep().await });
+    gate.listed.notified().await;
+    gate.go.close();
+    assert_eq!(sweep.await.unwrap().unwrap().removed, 0);
+    assert!(write.await.unwrap().unwrap().changed);
+    assert_eq!(
+        installation.tokens().await,
+        before,
+        "it did not have to begin again"
+    );
+    let fence = home
+        .key_hand()
+        .await
+        .number("SELECT fence FROM installation")
+        .await;
+    assert_eq!(fence, 0, "nor was the fence raised");
 }
 
 #[tokio::test]
