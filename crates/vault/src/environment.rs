@@ -17,6 +17,8 @@ pub struct Described {
     pub source_digest: [u8; 32],
     /// How many variables there are.
     pub entries: usize,
+    /// How many older revisions are kept.
+    pub history: usize,
     /// Variables that were made here, not by the source. As secret as any name.
     pub created: Vec<Name>,
     pub(crate) digest_key: DigestKey,

@@ -23,6 +23,7 @@ impl Vault {
             digest: manifest.digest,
             source_digest: manifest.source,
             entries: manifest.entries(),
+            history: manifest.history.len(),
             digest_key: manifest.digest_key,
             created: manifest.created,
         }))
@@ -30,11 +31,11 @@ impl Vault {
 
     /// Holds an environment against the revision and digest that were last seen somewhere else, such as in an object's
     /// status; a later revision is fine. What was found rolled back is remembered: until a check of it passes or it is
-    /// removed, nothing is swept.
+    /// removed, nothing is swept. What a [`Self::read`] found tampered with is read whole, until that succeeds.
     ///
     /// # Errors
     /// [`ReadError::RolledBack`] for an earlier revision or none, [`ReadError::Tampered`] for another content under
-    /// the same revision; else as for [`Self::describe`].
+    /// the same revision; else as for [`Self::describe`] and, where it is read, [`Self::read`].
     pub async fn check(
         &self,
         uid: &str,
@@ -57,15 +58,26 @@ impl Vault {
                 what: "the content: another one under the same revision",
             });
         }
+        if self.suspects.is_tampered(uid) {
+            self.read(uid).await?;
+        }
         self.suspects.clear(uid);
         Ok(described)
     }
 
-    /// Opens an environment; `None` when there is none.
+    /// Opens an environment; `None` when there is none. Tampering is remembered for [`Self::check`].
     ///
     /// # Errors
     /// See [`ReadError`].
     pub async fn read(&self, uid: &str) -> Result<Option<Environment>, ReadError> {
+        let read = self.open_whole(uid).await;
+        if let Err(ReadError::Tampered { .. } | ReadError::UnknownKey(_)) = read {
+            self.suspects.add_tampered(uid);
+        }
+        read
+    }
+
+    async fn open_whole(&self, uid: &str) -> Result<Option<Environment>, ReadError> {
         for _ in 0..ATTEMPTS {
             let Some((head, rows)) = self.keys.current(uid).await? else {
                 return Ok(None);

@@ -1,5 +1,6 @@
 //! Each pair of hands: one database and its key, and the other half of the puzzle missing.
 
+use splitvault_crypto::sealing::KeyPair;
 use splitvault_crypto::{Coordinates, FileKek, Id, KeyRing, OpenError, Purpose};
 use splitvault_vault::KeyStore as _;
 use splitvault_vault::keys::{Ring, Root};
@@ -187,4 +188,28 @@ async fn neither_key_opens_anything_of_the_other_database() {
             .unwrap(scene.root.installation, key.id, wrapped)
             .is_err()
     );
+}
+
+#[tokio::test]
+async fn neither_key_encryption_key_alone_opens_a_sealing_key() {
+    let scene = scene().await;
+    let (root, keks) = (&scene.root, scene.home.keks());
+    let key = root.keys.iter().find(|key| key.ring == Ring::Sealing).unwrap();
+    let (label, wrapped) = (format!("sealing-key/{}", key.id), key.wrapped.as_deref().unwrap());
+    assert!(
+        keks.values
+            .open_bytes(root.installation, &label, wrapped)
+            .is_err()
+    );
+    let inner = keks.names.open_bytes(root.installation, &label, wrapped).unwrap();
+    assert!(
+        KeyPair::from_bytes(&inner).is_err(),
+        "what is inside is wrapped again"
+    );
+    // With both it does open, so the above looked at the right thing.
+    let pair = keks
+        .values
+        .open_bytes(root.installation, &label, inner.expose())
+        .unwrap();
+    assert_eq!(KeyPair::from_bytes(&pair).unwrap().id(), key.id);
 }

@@ -191,3 +191,19 @@ async fn what_cannot_be_read_is_not_overwritten_but_can_be_removed() {
     assert!(installation.vault.remove("a").await.unwrap());
     assert!(installation.tokens().await.is_empty());
 }
+
+#[tokio::test]
+async fn what_was_found_tampered_with_is_trusted_again_when_it_reads_whole() {
+    let home = Home::new();
+    let installation = home.open().await;
+    let written = installation.write("a", &[("A", "1")], 0).await.unwrap();
+    let (vault, mut hand) = (&installation.vault, home.value_hand().await);
+    let check = async || vault.check("a", written.revision, &written.digest).await;
+    hand.run("CREATE TABLE kept AS SELECT * FROM value; DELETE FROM value")
+        .await;
+    assert!(check().await.is_ok(), "a manifest does not show its values");
+    assert_eq!(reason(&installation, "a").await, Some(Reason::Tampered));
+    assert_eq!(check().await.unwrap_err().reason(), Reason::Tampered);
+    hand.run("INSERT INTO value SELECT * FROM kept").await;
+    assert_eq!(check().await.unwrap().unwrap().revision, 1);
+}
