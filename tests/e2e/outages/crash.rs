@@ -12,19 +12,23 @@ const OPERATOR_STEPS: [&str; 6] = [
     "vault::before-delete",
     "vault::after-delete",
 ];
-const STORE_STEPS: [&str; 4] = [
+const STORE_STEPS: [&str; 5] = [
     "values::before-insert",
-    "values::before-commit",
+    "values::after-insert-before-commit",
     "values::after-commit",
     "values::before-delete",
+    "values::after-delete-before-commit",
 ];
 
 fn killed_while_writing(part: Part, steps: &[&str]) {
     let namespace = Namespace::make("crash").unwrap();
+    // Without history each write deletes what it replaces, so that each step comes by.
     let revision = |number: usize| {
-        namespace
-            .seal("web", &format!("A={number}\nB={number}\n"), &[])
-            .unwrap()
+        let dotenv = format!("A={number}\nB={number}\n");
+        let sealed = namespace.seal("web", &dotenv, &["--output", "json"]).unwrap();
+        let mut object: serde_json::Value = serde_json::from_str(&sealed).unwrap();
+        object["spec"]["historyLimit"] = 0.into();
+        object.to_string()
     };
     namespace.apply(&revision(0)).unwrap();
     namespace.ready("web");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use splitvault_tests::{SYSTEM, eventually, evidence, kubectl};
 
 /// One of the two.
@@ -64,24 +64,27 @@ impl Part {
         .unwrap();
     }
 
+    fn container(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Store => "store",
+        }
+    }
+
     /// Starts it so that it kills itself at this step, the first time it comes by after each start.
     pub(crate) fn arm(self, step: &str) {
-        let setting = format!("FAILPOINTS={step}=1*return(kill)");
-        kubectl(&["--namespace", SYSTEM, "set", "env", self.workload(), &setting]).unwrap();
+        let setting = json!({"name": "FAILPOINTS", "value": format!("{step}=1*return(kill)")});
+        // The kernel keeps the first process of a PID namespace from killing itself, so it must not be that.
+        self.patch(&json!({"shareProcessNamespace": true,
+            "containers": [{"name": self.container(), "env": [setting]}]}));
         self.rolled_out();
     }
 
     /// Starts it as usual again.
     pub(crate) fn disarm(self) {
-        kubectl(&[
-            "--namespace",
-            SYSTEM,
-            "set",
-            "env",
-            self.workload(),
-            "FAILPOINTS-",
-        ])
-        .unwrap();
+        let setting = json!({"name": "FAILPOINTS", "$patch": "delete"});
+        self.patch(&json!({"shareProcessNamespace": null,
+            "containers": [{"name": self.container(), "env": [setting]}]}));
         // A pod that waits between two restarts would hold the roll-out up.
         drop(kubectl(&[
             "--namespace",
@@ -92,6 +95,11 @@ impl Part {
             "--wait=true",
         ]));
         self.rolled_out();
+    }
+
+    fn patch(self, pod: &Value) {
+        let patch = json!({"spec": {"template": {"spec": pod}}}).to_string();
+        kubectl(&["--namespace", SYSTEM, "patch", self.workload(), "--patch", &patch]).unwrap();
     }
 
     /// Waits until its process has been ended by SIGKILL.

@@ -93,8 +93,8 @@ fn a_flipped_byte_in_a_value_is_noticed_and_the_object_says_so() {
     Part::Store.stop();
     let saved = backup("flipped");
     copy(&Part::Store.volume(), &saved);
-    let bend_last = "UPDATE value SET envelope = substr(envelope, 1, length(envelope) - 1) || \
-        CASE WHEN substr(envelope, -1) = x'00' THEN x'01' ELSE x'00' END";
+    let bend_last = "UPDATE value SET envelope = CAST(substr(envelope, 1, length(envelope) - 1) || \
+        CASE WHEN substr(envelope, -1) = x'00' THEN x'01' ELSE x'00' END AS BLOB)";
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
