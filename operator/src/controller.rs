@@ -16,7 +16,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::channel::mpsc;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use kube::api::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config, Error, ReconcileRequest, trigger_self};
@@ -25,6 +24,7 @@ use kube::runtime::{PredicateConfig, WatchStreamExt as _, applier, predicates, r
 use kube::{Api, Client};
 use splitvault_api::VaultSecret;
 use splitvault_vault::Vault;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
@@ -75,7 +75,7 @@ impl Suspicions {
     pub fn raise(&self, namespace: &str, name: &str) {
         let reference = ObjectRef::<Meta>::new(name).within(namespace);
         // When it is full the controller has enough to look at.
-        let _told = self.0.clone().try_send(reference);
+        let _told = self.0.try_send(reference);
     }
 }
 
@@ -112,7 +112,8 @@ pub async fn run(context: Context, suspected: Suspected, concurrency: u16, shutd
 
 impl Suspected {
     fn requests(self) -> impl Stream<Item = Result<ReconcileRequest<Meta>, watcher::Error>> {
-        self.0.map(|reference| Ok(reference.into()))
+        let mut waiting = self.0;
+        stream::poll_fn(move |context| waiting.poll_recv(context)).map(|reference| Ok(reference.into()))
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Observed {
     pub(super) stored: Result<Option<Stored>, Failure>,
     /// What was found where its variables come from.
     pub(super) found: Result<Found, Failure>,
-    /// Whether what is stored was made from just that.
+    /// Whether what is stored was made from just that, with no more history than wanted.
     pub(super) current: bool,
 }
 

@@ -116,7 +116,10 @@ impl Context {
             _ => Ok(Found::Nothing),
         };
         let current = match (&desired, &held, &found) {
-            (Ok(desired), Ok(Some(held)), Ok(found)) => held.is_made_from(&found.identity(&desired.generate)),
+            (Ok(desired), Ok(Some(held)), Ok(found)) => {
+                held.keeps_at_most(desired.history_limit)
+                    && held.is_made_from(&found.identity(&desired.generate))
+            }
             _ => false,
         };
         Observed {

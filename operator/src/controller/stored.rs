@@ -1,6 +1,8 @@
 //! What the stores hold for a VaultSecret, and whether that can be trusted.
 
-use splitvault_api::{HistoryEntry, VaultSecret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use splitvault_api::Reason::Tampered;
+use splitvault_api::{HistoryEntry, READY, VaultSecret, VaultSecretStatus};
 use splitvault_dotenv::{Dotenv, Name};
 use splitvault_vault::{Described, Environment, ReadError, Reason, SourceDigestInput, Vault, WriteError};
 
@@ -29,6 +31,11 @@ impl Held {
     pub(super) fn is_made_from(&self, identity: &[u8]) -> bool {
         self.described.made_from(&SourceDigestInput(identity))
     }
+
+    /// Whether there are no more earlier revisions than that.
+    pub(super) fn keeps_at_most(&self, limit: u32) -> bool {
+        u32::try_from(self.described.history).is_ok_and(|kept| kept <= limit)
+    }
 }
 
 /// Looks what the stores hold for the object, and compares it with what the object's status remembers.
@@ -37,8 +44,15 @@ impl Held {
 /// [`Failure`]; tampering and rolling back are noticed here.
 pub(super) async fn look(vault: &Vault, object: &VaultSecret) -> Result<Option<Held>, Failure> {
     let uid = object.metadata.uid.as_deref().unwrap_or_default();
-    let described = match remembered(object) {
-        Some((revision, digest)) => vault.check(uid, revision, &digest).await?,
+    let described = match object.status.as_ref().and_then(remembered) {
+        Some((revision, digest)) => {
+            let described = vault.check(uid, revision, &digest).await?;
+            if says_tampered(object) {
+                // Perhaps found by a process that ended since. A manifest does not show what becomes of rows and values.
+                vault.read(uid).await?;
+            }
+            described
+        }
         None => vault.describe(uid).await?,
     };
     Ok(described.map(|described| Held {
@@ -51,13 +65,21 @@ pub(super) async fn look(vault: &Vault, object: &VaultSecret) -> Result<Option<H
     }))
 }
 
-/// The revision and the digest of its content that the object's status remembers.
-pub(crate) fn remembered(object: &VaultSecret) -> Option<(u64, [u8; 32])> {
-    let status = object.status.as_ref()?;
+/// The revision and the digest of its content that a status remembers.
+pub(crate) fn remembered(status: &VaultSecretStatus) -> Option<(u64, [u8; 32])> {
     Some((
         u64::try_from(status.revision?).ok()?,
         from_hex(status.digest.as_deref()?)?,
     ))
+}
+
+fn says_tampered(object: &VaultSecret) -> bool {
+    let ready = |condition: &&Condition| condition.type_ == READY;
+    let conditions = object.status.iter().flat_map(|status| &status.conditions);
+    conditions
+        .into_iter()
+        .find(ready)
+        .is_some_and(|ready| ready.reason == Tampered.as_str())
 }
 
 /// What is stored, in clear.

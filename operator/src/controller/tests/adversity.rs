@@ -124,3 +124,87 @@ async fn an_object_that_was_made_again_meanwhile_is_left_alone() {
     assert_eq!(world.server.object(WEB), new);
     assert_eq!(world.stored().await, None);
 }
+
+#[tokio::test]
+async fn a_value_that_is_lost_is_reported_once_a_delivery_found_out_and_until_it_is_back() {
+    let world = world(stores().await);
+    world.server.put(WEB, object(world.seal("web", "A=1")));
+    world.reconcile().await;
+    let values = &world.stores.values;
+    let tokens = values.list(None, 9).await.unwrap();
+    values.delete(&tokens).await.unwrap();
+    assert!(
+        world.stores.vault.read("v-1").await.is_err(),
+        "as a delivery does"
+    );
+    world.reconcile().await;
+    assert_eq!(world.ready().0, "Tampered");
+    world.reconcile().await;
+    assert_eq!(
+        world.ready().0,
+        "Tampered",
+        "whole by its manifest, it stays tampered with"
+    );
+}
+
+#[tokio::test]
+async fn what_an_earlier_process_found_is_looked_at_before_it_is_trusted() {
+    let world = world(stores().await);
+    world.server.put(WEB, object(world.seal("web", "A=1")));
+    world.reconcile().await;
+    let say = |reason: &str| {
+        let mut told = world.server.object(WEB);
+        told["status"]["conditions"][0]["status"] = json!("False");
+        told["status"]["conditions"][0]["reason"] = json!(reason);
+        world.server.put(WEB, told);
+    };
+    say("Tampered");
+    world.reconcile().await;
+    assert_eq!(world.ready().0, "Synced", "it reads whole");
+    let values = &world.stores.values;
+    values.delete(&values.list(None, 9).await.unwrap()).await.unwrap();
+    say("Tampered");
+    world.reconcile().await;
+    assert_eq!(world.ready().0, "Tampered");
+}
+
+#[tokio::test]
+async fn a_lower_limit_forgets_history_at_once() {
+    let world = world(stores().await);
+    for text in ["A=1", "A=2", "A=3"] {
+        world
+            .server
+            .put(WEB, with_status(&world, world.seal("web", text)));
+        world.reconcile().await;
+    }
+    assert_eq!(
+        world.server.object(WEB)["status"]["history"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    let mut spec = world.server.object(WEB)["spec"].clone();
+    spec["historyLimit"] = json!(0);
+    world.server.put(WEB, with_status(&world, spec));
+    world.reconcile().await;
+    assert_eq!(world.revision(), json!(3), "the content is the same");
+    assert_eq!(world.stores.vault.history("v-1").await.unwrap(), []);
+    assert_eq!(world.stores.values.list(None, 9).await.unwrap().len(), 1);
+}
+
+fn with_status(world: &super::World, spec: Value) -> Value {
+    let mut changed = object(spec);
+    changed["status"] = world.server.object(WEB)["status"].clone();
+    changed
+}
+
+#[tokio::test]
+async fn suspicions_that_nobody_looks_at_do_not_pile_up() {
+    let (suspicions, suspected) = suspicions();
+    for number in 0..1000 {
+        suspicions.raise("shop", &format!("web-{number}"));
+    }
+    drop(suspicions);
+    assert_eq!(suspected.requests().count().await, SUSPICIONS);
+}
