@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::metrics::Metrics;
 
@@ -23,6 +23,8 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// From one request to the end of the headers of the next.
 const HEADERS: Duration = Duration::from_secs(60);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// For what is in flight when a connection's time is over.
+const GRACE: Duration = Duration::from_secs(20);
 const STREAMS: u32 = 128;
 const HEADER_BYTES: u32 = 32 * 1024;
 
@@ -33,6 +35,8 @@ pub struct Limits {
     pub name: &'static str,
     /// Connections at once; more are closed.
     pub connections: usize,
+    /// How long a connection may last: whoever says nothing, or reads nothing, does not keep its place for good.
+    pub age: Duration,
 }
 
 /// Answers with `router` until `shutdown`, then lets requests in flight finish. The caller bounds how long.
@@ -47,12 +51,13 @@ pub async fn serve(
     metrics: Metrics,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let graceful = GracefulShutdown::new();
+    let clients = TaskTracker::new();
     let door = Arc::new(Door {
         acceptor: TlsAcceptor::from(config),
         router,
-        name: limits.name,
+        limits,
         metrics,
+        shutdown: shutdown.clone(),
         seats: Arc::new(Semaphore::new(limits.connections)),
     });
     loop {
@@ -62,8 +67,8 @@ pub async fn serve(
         };
         match accepted {
             Ok((tcp, _)) => {
-                let (door, watcher) = (Arc::clone(&door), graceful.watcher());
-                tokio::spawn(async move { door.admit(tcp, watcher).await });
+                let door = Arc::clone(&door);
+                clients.spawn(async move { door.admit(tcp).await });
             }
             Err(error) => {
                 tracing::warn!(%error, server = limits.name, "cannot accept a connection");
@@ -73,32 +78,35 @@ pub async fn serve(
         }
     }
     drop(listener);
-    graceful.shutdown().await;
+    clients.close();
+    clients.wait().await;
     Ok(())
 }
 
 struct Door {
     acceptor: TlsAcceptor,
     router: Router,
-    name: &'static str,
+    limits: Limits,
     metrics: Metrics,
+    shutdown: CancellationToken,
     seats: Arc<Semaphore>,
 }
 
 impl Door {
-    async fn admit(&self, tcp: TcpStream, watcher: Watcher) {
+    async fn admit(&self, tcp: TcpStream) {
+        let name = self.limits.name;
         let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
-            return self.metrics.handshake(self.name, "too_many");
+            return self.metrics.handshake(name, "too_many");
         };
         let outcome = match tokio::time::timeout(HANDSHAKE, self.handshake(tcp)).await {
             Ok(Ok(tls)) => {
-                self.metrics.handshake(self.name, "accepted");
-                return self.speak(tls, seat, watcher).await;
+                self.metrics.handshake(name, "accepted");
+                return self.speak(tls, seat).await;
             }
             Ok(Err(_)) => "refused",
             Err(_) => "timed_out",
         };
-        self.metrics.handshake(self.name, outcome);
+        self.metrics.handshake(name, outcome);
     }
 
     async fn handshake(&self, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
@@ -106,7 +114,7 @@ impl Door {
         self.acceptor.accept(tcp).await
     }
 
-    async fn speak(&self, tls: TlsStream<TcpStream>, seat: OwnedSemaphorePermit, watcher: Watcher) {
+    async fn speak(&self, tls: TlsStream<TcpStream>, seat: OwnedSemaphorePermit) {
         let mut http = Builder::new(TokioExecutor::new());
         http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
         http.http2()
@@ -115,9 +123,15 @@ impl Door {
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(HEADER_BYTES);
         let service = TowerToHyperService::new(self.router.clone());
-        let connection = http.serve_connection(TokioIo::new(tls), service).into_owned();
+        let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(tls), service));
         // How a connection ends is its client's business.
-        let _ended = watcher.watch(connection).await;
+        tokio::select! {
+            _ended = connection.as_mut() => return drop(seat),
+            () = self.shutdown.cancelled() => {}
+            () = tokio::time::sleep(self.limits.age) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ended = tokio::time::timeout(GRACE, connection).await;
         drop(seat);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use splitvault_vault::Vault;
@@ -33,6 +34,8 @@ impl Operator {
         let limits = Limits {
             name: "delivery",
             connections: 1024,
+            // A sidecar asks one question on each.
+            age: Duration::from_secs(60),
         };
         self.serve(
             tasks,
@@ -65,6 +68,8 @@ impl Operator {
         let limits = Limits {
             name: "webhook",
             connections: 256,
+            // The API server keeps its own, and connects anew.
+            age: Duration::from_secs(10 * 60),
         };
         self.serve(
             tasks,

@@ -22,6 +22,10 @@ struct Served {
 }
 
 async fn served(router: Router, connections: usize) -> Served {
+    served_for(router, connections, Duration::from_secs(600)).await
+}
+
+async fn served_for(router: Router, connections: usize, age: Duration) -> Served {
     let (authority, _) = Authority::make(SystemTime::now()).unwrap();
     let (certificates, shutdown) = (Certificates::default(), CancellationToken::new());
     issue(&authority, &certificates);
@@ -30,6 +34,7 @@ async fn served(router: Router, connections: usize) -> Served {
     let limits = Limits {
         name: "test",
         connections,
+        age,
     };
     let config = certificates.server_config().unwrap();
     let server = serve(listener, router, config, limits, Metrics::new(), shutdown.clone());
@@ -160,4 +165,26 @@ async fn beyond_the_limit_connections_are_closed() {
         .await;
     assert!(second.is_err());
     drop(held);
+}
+
+#[tokio::test]
+async fn whoever_says_nothing_does_not_keep_a_place_for_good() {
+    let served = served_for(hello(), 1, Duration::from_secs(1)).await;
+    let mut silent = served.good().await;
+    // Part of HTTP/2's preface: the server cannot tell yet which version it is.
+    silent.write_all(b"PRI").await.unwrap();
+    let bundle = served.authority.bundle();
+    let again = async || {
+        served
+            .connect(bundle, "operator.vault.svc", &rustls::version::TLS13)
+            .await
+    };
+    assert!(again().await.is_err(), "the only place is taken");
+    let _ended = silent.read_to_end(&mut Vec::new()).await;
+    let mut next = loop {
+        if let Ok(next) = again().await {
+            break next;
+        }
+    };
+    assert!(request(&mut next).await.ends_with("hello"));
 }
