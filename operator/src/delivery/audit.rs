@@ -1,7 +1,5 @@
 //! The audit trail: one line for each answer, without a name or a value of a variable.
 
-use std::collections::BTreeMap;
-
 use splitvault_wire::{DeliverRequest, Reason};
 
 use super::{Caller, Outcome, Refusal};
@@ -16,7 +14,11 @@ pub(super) fn audit(caller: &Caller, asked: &DeliverRequest, outcome: &Result<Ou
     };
     let (reason, revisions) = match outcome {
         Ok(Outcome::Delivered(_, revisions)) => ("Delivered", listed(revisions)),
-        Ok(Outcome::Current) => ("Current", listed(&asked.known)),
+        // What else the pod says it knows, nobody has vouched for.
+        Ok(Outcome::Current) => {
+            let asked_for = |(name, _): &(&String, &u64)| asked.vault_secrets.contains(name);
+            ("Current", listed(asked.known.iter().filter(asked_for)))
+        }
         Err(refusal) if vouched(refusal.reason) => (refusal.reason.as_str(), asked.vault_secrets.join(",")),
         Err(refusal) => (refusal.reason.as_str(), String::new()),
     };
@@ -32,9 +34,9 @@ pub(super) fn audit(caller: &Caller, asked: &DeliverRequest, outcome: &Result<Ou
     );
 }
 
-fn listed(revisions: &BTreeMap<String, u64>) -> String {
+fn listed<'a>(revisions: impl IntoIterator<Item = (&'a String, &'a u64)>) -> String {
     let each: Vec<String> = revisions
-        .iter()
+        .into_iter()
         .map(|(name, revision)| format!("{name}:{revision}"))
         .collect();
     each.join(",")
