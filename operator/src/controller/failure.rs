@@ -73,7 +73,7 @@ pub enum Next {
     Soon,
     /// At the pace at which a Secret is followed.
     Poll,
-    /// Somebody has to do something that may not show in this object.
+    /// Somebody has to do something that may not show in this object: less often the longer it lasts.
     Later,
     /// Only a change of this object helps.
     OnChange,

@@ -25,7 +25,9 @@ use crate::fault::Fault;
 const DEADLINE: Duration = Duration::from_secs(90);
 /// Between two looks at an object about which nothing is announced.
 const RESYNC: Duration = Duration::from_secs(30 * 60);
-/// Between two looks at what a person must mend somewhere else.
+/// The longest pause between two looks at what may heal by itself.
+const SOON: Duration = Duration::from_secs(60);
+/// The same at what a person must mend somewhere else.
 const LATER: Duration = Duration::from_secs(5 * 60);
 
 /// Reconciles on a task of its own, so that reconciles use all cores and one that panics is only its own.
@@ -197,8 +199,8 @@ impl Context {
             None if followed => self.poll,
             None | Some(Next::OnChange) => RESYNC,
             Some(Next::Poll) => self.poll,
-            Some(Next::Later) => LATER,
-            Some(Next::Soon) => patience(object, Timestamp::now()),
+            Some(Next::Later) => patience(object, Timestamp::now(), LATER),
+            Some(Next::Soon) => patience(object, Timestamp::now(), SOON),
         };
         Action::requeue(jittered(pause, &uid))
     }
