@@ -9,5 +9,7 @@ mod crash;
 mod down;
 #[path = "outages/installation.rs"]
 mod installation;
+#[path = "outages/memory.rs"]
+mod memory;
 #[path = "outages/tamper.rs"]
 mod tamper;
