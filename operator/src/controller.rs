@@ -8,6 +8,7 @@ mod generate;
 mod pace;
 mod plan;
 mod reconcile;
+mod room;
 mod source;
 mod status;
 mod stored;
@@ -31,6 +32,7 @@ use crate::events::Events;
 use crate::metrics::Metrics;
 
 pub use failure::{Failure, Next};
+pub use room::Room;
 pub(crate) use stored::{from_hex, remembered};
 
 /// Keeps an object until its content is removed from the stores.
@@ -55,6 +57,8 @@ pub struct Context {
     pub poll: Duration,
     /// The operator's ServiceAccount, `NAMESPACE:NAME`, for advice.
     pub grantee: String,
+    /// Bounds what is in memory at once.
+    pub room: Room,
 }
 
 /// Tells the controller that an object's stored content looks wrong.

@@ -169,6 +169,7 @@ impl Operator {
             metrics: self.metrics.clone(),
             poll: self.args.pace.poll,
             grantee: format!("{}:{}", self.args.namespace, self.args.service_account),
+            room: controller::Room::default(),
         };
         let concurrency = self.args.pace.concurrency;
         tasks.spawn(controller::run(

@@ -9,9 +9,9 @@ use super::stored::Stored;
 /// What was observed; nothing was changed yet.
 #[derive(Debug)]
 pub(super) struct Observed {
-    /// The object, as the API server has it.
+    /// The object, as the API server has it, but for the payload.
     pub(super) object: VaultSecret,
-    /// What its spec amounts to.
+    /// What its spec amounts to, but for the source, which is in `found`.
     pub(super) desired: Result<Desired, SpecError>,
     /// What the stores hold for it.
     pub(super) stored: Result<Option<Stored>, Failure>,

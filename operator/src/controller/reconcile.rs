@@ -7,8 +7,9 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
-use splitvault_api::{Desired, READY, Reason, VaultSecret};
+use splitvault_api::{Desired, DesiredSource, READY, Reason, VaultSecret};
 use splitvault_dotenv::Name;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::failure::{Failure, Next};
@@ -71,7 +72,10 @@ impl Context {
     }
 
     async fn work(&self, meta: &Meta) -> (Reason, Action) {
-        let object = match claim(&self.client, meta).await {
+        let reading = self.room.to_read().await;
+        let claimed = claim(&self.client, meta).await;
+        drop(reading);
+        let object = match claimed {
             Ok(Some(object)) => object,
             Ok(None) => return (Reason::Deleting, Action::await_change()),
             Err(fault) => return (Reason::Progressing, retry(meta, fault)),
@@ -81,7 +85,8 @@ impl Context {
             .source
             .as_ref()
             .is_some_and(|source| source.secret_ref.is_some());
-        let observed = self.observe(object).await;
+        let (observed, _room) = self.observe(object).await;
+        // Without its payload, this is small.
         let object = observed.object.clone();
         let step = plan(&observed);
         tracing::debug!(namespace = meta.namespace(), name = meta.name_any(), step = ?step, "planned");
@@ -101,10 +106,19 @@ impl Context {
         }
     }
 
-    /// Reads only.
-    async fn observe(&self, object: VaultSecret) -> Observed {
-        let desired = Desired::try_from(&object.spec);
-        let namespace = object.namespace().unwrap_or_default();
+    /// Reads only. With what keeps the room that the payload takes.
+    pub(super) async fn observe(&self, mut object: VaultSecret) -> (Observed, Option<SemaphorePermit<'_>>) {
+        let mut desired = Desired::try_from(&object.spec);
+        if let Some(sealed) = object
+            .spec
+            .source
+            .as_mut()
+            .and_then(|source| source.sealed.as_mut())
+        {
+            // It is in `desired` as well, decoded.
+            sealed.payload = String::new();
+        }
+        let source = desired.as_mut().ok().and_then(|desired| desired.source.take());
         let leaving = object.metadata.deletion_timestamp.is_some();
         let held = if leaving {
             Ok(None)
@@ -112,11 +126,10 @@ impl Context {
             stored::look(&self.vault, &object).await
         };
         let found = match (&desired, &held) {
-            (Ok(desired), Ok(_)) if !leaving && !desired.suspend => {
-                source::find(&self.client, &namespace, desired, &self.grantee).await
-            }
+            (Ok(desired), Ok(_)) if !leaving && !desired.suspend => self.find(&object, source).await,
             _ => Ok(Found::Nothing),
         };
+        let room = self.room.for_payload(found.as_ref().map_or(0, Found::size)).await;
         let current = match (&desired, &held, &found) {
             (Ok(desired), Ok(Some(held)), Ok(found)) => {
                 held.keeps_at_most(desired.history_limit)
@@ -124,13 +137,20 @@ impl Context {
             }
             _ => false,
         };
-        Observed {
+        let observed = Observed {
             object,
             desired,
             stored: held.map(|held| held.map(|held| held.stored)),
             found,
             current,
-        }
+        };
+        (observed, room)
+    }
+
+    async fn find(&self, object: &VaultSecret, source: Option<DesiredSource>) -> Result<Found, Failure> {
+        let _reading = self.room.to_read().await;
+        let namespace = object.namespace().unwrap_or_default();
+        source::find(&self.client, &namespace, source, &self.grantee).await
     }
 
     async fn apply(&self, step: Step, observed: Observed) -> Result<Applied, Failure> {

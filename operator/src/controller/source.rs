@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use kube::Client;
-use splitvault_api::{Desired, DesiredSource, Generate, SealedPayload};
+use splitvault_api::{DesiredSource, Generate, SealedPayload};
 use splitvault_crypto::sealing::{Context, KeyPair, UnsealError, sealed_key_id};
 use splitvault_crypto::{SecretBytes, SecretString};
 use splitvault_dotenv::{Dotenv, Name, ParseError, ParseErrorKind, ParseOptions, Variable, parse};
@@ -48,20 +48,20 @@ pub(super) struct Owner<'a> {
 pub(super) async fn find(
     client: &Client,
     namespace: &str,
-    desired: &Desired,
+    source: Option<DesiredSource>,
     grantee: &str,
 ) -> Result<Found, Failure> {
-    let name = match &desired.source {
+    let name = match source {
         None => return Ok(Found::Nothing),
-        Some(DesiredSource::Sealed(payload)) => return Ok(Found::Sealed(payload.clone())),
+        Some(DesiredSource::Sealed(payload)) => return Ok(Found::Sealed(payload)),
         Some(DesiredSource::SecretRef(name)) => name,
     };
-    match secret::read(client, namespace, name).await {
+    match secret::read(client, namespace, &name).await {
         Ok(Some(secret)) => Ok(Found::Secret(secret.into_data())),
-        Ok(None) => Err(Failure::SourceMissing { secret: name.clone() }),
+        Ok(None) => Err(Failure::SourceMissing { secret: name }),
         Err(Fault::Forbidden) => Err(Failure::SourceForbidden {
             namespace: namespace.to_owned(),
-            secret: name.clone(),
+            secret: name,
             grantee: grantee.to_owned(),
         }),
         Err(fault) => Err(Failure::Cluster(fault)),
@@ -69,6 +69,15 @@ pub(super) async fn find(
 }
 
 impl Found {
+    /// Bytes that it holds.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Sealed(payload) => payload.bytes.len(),
+            Self::Secret(data) => data.iter().map(|(key, value)| key.len() + value.len()).sum(),
+        }
+    }
+
     /// What identifies the source: the same bytes as long as it, and what is generated, stay the same.
     pub(super) fn identity(&self, generate: &[Generate]) -> Zeroizing<Vec<u8>> {
         let mut parts: Vec<&[u8]> = Vec::new();

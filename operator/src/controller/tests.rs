@@ -43,6 +43,7 @@ fn world(stores: Stores) -> World {
         metrics: Metrics::new(),
         poll: Duration::from_secs(10),
         grantee: "splitvault-system:splitvault-operator".to_owned(),
+        room: Room::default(),
     };
     World {
         server,
@@ -211,4 +212,20 @@ async fn a_secret_is_followed_and_generated_values_are_kept() {
     assert_eq!((&*before[0].1, &*after[0].1), ("one", "two"));
     assert_eq!(before[1], after[1], "what was generated is kept");
     assert_eq!(world.revision(), json!(2));
+}
+
+#[tokio::test]
+async fn a_large_payload_takes_room_and_is_held_once() {
+    let world = world(stores().await);
+    let observed = async |text: &str| {
+        let object = serde_json::from_value(object(world.seal("web", text))).unwrap();
+        let (observed, room) = world.context.observe(object).await;
+        let sealed = observed.object.spec.source.unwrap().sealed.unwrap();
+        let desired = observed.desired.unwrap();
+        assert!(sealed.payload.is_empty() && desired.source.is_none());
+        room.is_some()
+    };
+    assert!(!observed("A=1").await);
+    let line = format!("={}\n", "x".repeat(30_000));
+    assert!(observed(&format!("A{line}B{line}C{line}")).await);
 }
