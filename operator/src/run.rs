@@ -3,6 +3,7 @@
 //! A part that is missing keeps the process waiting, not ready, and saying what for: exiting would only make
 //! Kubernetes restart it, with less to be seen.
 
+mod ending;
 mod servers;
 mod upkeep;
 
@@ -17,7 +18,6 @@ use splitvault_values::grpc::tls::channel;
 use splitvault_values::{ValueStore, arm_failpoints};
 use splitvault_vault::{SqliteKeys, Vault};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -51,7 +51,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn operate(args: Args) -> anyhow::Result<()> {
-    let shutdown = stop_on_signals().context("cannot listen for signals")?;
+    let shutdown = ending::stop_on_signals().context("cannot listen for signals")?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
     let health = bind(args.listen.health_listen).await?;
     tracing::info!(health = %health.local_addr()?, version = env!("CARGO_PKG_VERSION"), "starting");
@@ -140,7 +140,7 @@ impl Operator {
         Ok(Arc::new(RemoteValues::new(channel(&self.store, host, config)?)))
     }
 
-    /// Serves and reconciles until told to stop, then lets what is in flight finish, within bounds.
+    /// Serves and reconciles until told to stop or until a part of it ends, then lets what is in flight finish, within bounds.
     async fn work(&self, opened: Opened) -> anyhow::Result<()> {
         let Opened {
             vault,
@@ -186,16 +186,14 @@ impl Operator {
             self.shutdown.clone(),
         ));
         tasks.spawn(sweep::probe(values, self.metrics.clone(), self.shutdown.clone()));
-        self.shutdown.cancelled().await;
+        let ended = ending::wait(&mut tasks, &self.shutdown).await;
         self.readiness.missing(Part::Servers, "stopping");
         tracing::info!("stopping");
-        if tokio::time::timeout(self.args.pace.drain, tasks.join_all())
-            .await
-            .is_err()
-        {
+        self.shutdown.cancel();
+        if !ending::drain(tasks, self.args.pace.drain).await {
             tracing::warn!("what was still in flight was cut off");
         }
-        Ok(())
+        Ok(ended?)
     }
 
     /// Tries until it works; says why it does not, once for each reason.
@@ -233,18 +231,4 @@ async fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}"))
-}
-
-fn stop_on_signals() -> std::io::Result<CancellationToken> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let token = CancellationToken::new();
-    let stop = token.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stop.cancel();
-    });
-    Ok(token)
 }
