@@ -62,6 +62,16 @@ struct Kept {
     key: SecretString,
 }
 
+impl Kept {
+    fn copy(&self) -> Self {
+        Self {
+            bundle: self.bundle.clone(),
+            // EXPOSE: the same key, zeroized as well.
+            key: SecretString::copy_of(self.key.expose()),
+        }
+    }
+}
+
 impl Keeper {
     /// Nothing is done yet; see [`Keeper::look`].
     pub fn new(client: Client, names: Names, certificates: Certificates) -> Self {
@@ -124,14 +134,13 @@ impl Keeper {
 
     /// Makes the Secret with the CA that is in use, or with a new one. When another replica is faster, its CA counts.
     async fn create(&mut self, now: SystemTime) -> Result<Kept, PkiError> {
-        let kept = match self.authority.take() {
-            Some(kept) => kept,
-            None => {
-                let (authority, key) = Authority::make(now)?;
-                let bundle = authority.bundle().to_owned();
-                Kept { bundle, key }
-            }
-        };
+        // It stays held meanwhile: whoever waits for this may give up in the middle.
+        if self.authority.is_none() {
+            let (authority, key) = Authority::make(now)?;
+            let bundle = authority.bundle().to_owned();
+            self.authority = Some(Kept { bundle, key });
+        }
+        let kept = self.authority.as_ref().ok_or(PkiError::Authority)?.copy();
         let new = NewSecret {
             name: AUTHORITY_SECRET,
             kind: "Opaque",
@@ -148,10 +157,7 @@ impl Keeper {
                 Ok(kept)
             }
             Err(Fault::Conflict) => self.read().await?.ok_or(PkiError::Authority),
-            Err(fault) => {
-                self.authority = Some(kept);
-                Err(cluster("create the Secret splitvault-ca")(fault))
-            }
+            Err(fault) => Err(cluster("create the Secret splitvault-ca")(fault)),
         }
     }
 

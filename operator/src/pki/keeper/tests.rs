@@ -89,3 +89,22 @@ async fn a_broken_ca_is_left_as_it_is() {
     ));
     assert_eq!(server.object(AUTHORITY), broken);
 }
+
+#[tokio::test]
+async fn a_look_that_is_given_up_in_the_middle_does_not_lose_the_ca() {
+    let server = Server::default();
+    let (mut keeper, _) = keeper(&server);
+    keeper.look(SystemTime::now()).await.unwrap();
+    let before = server.take(AUTHORITY).unwrap();
+    server.asked();
+    {
+        let mut look = Box::pin(keeper.look(SystemTime::now()));
+        while !server.asked().iter().any(|asked| asked.starts_with("POST")) {
+            assert!(futures::poll!(&mut look).is_pending());
+            tokio::task::yield_now().await;
+        }
+    }
+    server.take(AUTHORITY);
+    keeper.look(SystemTime::now()).await.unwrap();
+    assert_eq!(server.object(AUTHORITY)["data"], before["data"]);
+}
