@@ -8,6 +8,7 @@ mod answer;
 mod audit;
 mod caller;
 mod grant;
+mod tag;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,8 +81,8 @@ impl Refusal {
 enum Outcome {
     /// Its variables, sealed, and which revisions they are.
     Delivered(DeliverResponse, BTreeMap<String, u64>),
-    /// It has them already.
-    Current,
+    /// It has them already, in these revisions.
+    Current(BTreeMap<String, u64>),
 }
 
 struct Shared {
@@ -113,7 +114,7 @@ async fn deliver(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     };
     let (reason, response) = match outcome {
         Ok(Outcome::Delivered(answer, _)) => ("Delivered", axum::Json(answer).into_response()),
-        Ok(Outcome::Current) => ("Current", StatusCode::NO_CONTENT.into_response()),
+        Ok(Outcome::Current(_)) => ("Current", StatusCode::NO_CONTENT.into_response()),
         Err(refusal) => (refusal.reason.as_str(), refuse(refusal)),
     };
     shared.deliveries.metrics.delivered(reason, start.elapsed());

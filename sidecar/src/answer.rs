@@ -17,6 +17,8 @@ pub struct Answer {
     pub delivery: Delivery,
     /// The certificates (PEM) to trust from now on.
     pub ca_bundle: String,
+    /// What to send with the next question.
+    pub tag: String,
 }
 
 impl Answer {
@@ -43,13 +45,13 @@ impl Ephemeral {
     }
 }
 
-/// Reads the answer to a question about these VaultSecrets, of which these revisions are known.
+/// Reads the answer to a question about these VaultSecrets, of which the answer with this tag is held.
 pub(crate) async fn read<B>(
     response: Response<B>,
     key: &Ephemeral,
     pod_uid: &str,
     vault_secrets: &[String],
-    known: &Revisions,
+    tag: Option<&str>,
 ) -> Result<Option<Answer>, AskError>
 where
     B: Body<Data = Bytes, Error = hyper::Error>,
@@ -58,8 +60,8 @@ where
     let body = collect(body).await?;
     match head.status {
         StatusCode::OK => {}
-        StatusCode::NO_CONTENT if known.is_empty() => {
-            return Err(AskError::Malformed("no content, though nothing is known"));
+        StatusCode::NO_CONTENT if tag.is_none() => {
+            return Err(AskError::Malformed("no content, though nothing is held"));
         }
         StatusCode::NO_CONTENT => return Ok(None),
         status => return Err(refusal(status, &body)),
@@ -68,7 +70,11 @@ where
         serde_json::from_slice(&body).map_err(|_| AskError::Malformed("not the JSON of a delivery"))?;
     // Each form of a delivery goes when the next one is there: together they would fill the container's memory.
     drop(body);
-    let DeliverResponse { sealed, ca_bundle } = answer;
+    let DeliverResponse {
+        sealed,
+        ca_bundle,
+        tag,
+    } = answer;
     let context = Context::Delivery { pod_uid };
     let plaintext = key.0.open(&context, &sealed).map_err(|_| AskError::Unsealed)?;
     drop(sealed);
@@ -79,7 +85,11 @@ where
     if !names.eq(vault_secrets) {
         return Err(AskError::Malformed("other VaultSecrets than asked for"));
     }
-    Ok(Some(Answer { delivery, ca_bundle }))
+    Ok(Some(Answer {
+        delivery,
+        ca_bundle,
+        tag,
+    }))
 }
 
 async fn collect<B>(body: B) -> Result<Bytes, AskError>

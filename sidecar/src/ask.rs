@@ -21,7 +21,6 @@ use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
 
 use crate::answer::{self, Answer, Ephemeral};
-use crate::gate::Revisions;
 use crate::pace::Urgency;
 use crate::settings::Settings;
 use crate::tls::{UntrustedCa, client_config};
@@ -144,13 +143,13 @@ impl Operator {
         Ok(())
     }
 
-    /// Asks for the variables; `None` when the `known` revisions are current.
+    /// Asks for the variables; `None` when the answer would be the one with this tag.
     ///
     /// # Errors
     /// [`AskError`]
-    pub async fn ask(&self, known: &Revisions) -> Result<Option<Answer>, AskError> {
+    pub async fn ask(&self, tag: Option<&str>) -> Result<Option<Answer>, AskError> {
         let key = Ephemeral::make()?;
-        let request = self.request(&key, known)?;
+        let request = self.request(&key, tag)?;
         let tls = within(CONNECT, self.connect()).await?;
         within(EXCHANGE, async {
             let (mut sender, connection) = http1::handshake(TokioIo::new(tls)).await?;
@@ -158,7 +157,7 @@ impl Operator {
             let driver = tokio::spawn(connection);
             let answer = async {
                 let response = sender.send_request(request).await?;
-                answer::read(response, &key, &self.pod_uid, &self.vault_secrets, known).await
+                answer::read(response, &key, &self.pod_uid, &self.vault_secrets, tag).await
             };
             let answer = answer.await;
             driver.abort();
@@ -167,11 +166,11 @@ impl Operator {
         .await
     }
 
-    fn request(&self, key: &Ephemeral, known: &Revisions) -> Result<Request<Full<Bytes>>, AskError> {
+    fn request(&self, key: &Ephemeral, tag: Option<&str>) -> Result<Request<Full<Bytes>>, AskError> {
         let body = DeliverRequest {
             public_key: key.public(),
             vault_secrets: self.vault_secrets.clone(),
-            known: known.clone(),
+            tag: tag.map(str::to_owned),
         };
         let body = serde_json::to_vec(&body).map_err(|_| AskError::Malformed("the question"))?;
         let mut request = Request::new(Full::from(body));

@@ -79,6 +79,7 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
         target,
         operator,
         known,
+        tag: None,
         backoff: Backoff::default(),
     };
     let ended = runtime.block_on(async {
@@ -136,6 +137,8 @@ struct Attendant {
     operator: Operator,
     /// The revisions whose files are there; `None` until they are.
     known: Option<Revisions>,
+    /// Of the answer that was written last; an earlier run of this container leaves none.
+    tag: Option<String>,
     reasons: Changes,
     backoff: Backoff,
 }
@@ -171,8 +174,7 @@ impl Attendant {
 
     /// Asks once, and writes what is new.
     async fn round(&mut self) -> Result<(), RoundError> {
-        let known = self.known.clone().unwrap_or_default();
-        let Some(answer) = self.operator.ask(&known).await? else {
+        let Some(answer) = self.operator.ask(self.tag.as_deref()).await? else {
             self.reasons.settle();
             return Ok(());
         };
@@ -182,6 +184,7 @@ impl Attendant {
         self.reasons.settle();
         log::say(format_args!("delivered: {}", gate::list(&revisions)));
         self.known = Some(revisions);
+        self.tag = Some(answer.tag);
         Ok(())
     }
 

@@ -1,7 +1,5 @@
 //! The delivery request and its answer, as they stand in the bodies of `POST /v1/deliver`.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::base64_bytes;
@@ -24,12 +22,12 @@ pub struct DeliverRequest {
     pub public_key: Vec<u8>,
     /// Names of the VaultSecrets, all in the pod's namespace, in the order in which they apply.
     pub vault_secrets: Vec<String>,
-    /// The revisions that the pod holds already, by VaultSecret.
-    #[serde(default)]
-    pub known: BTreeMap<String, u64>,
+    /// The [`DeliverResponse::tag`] of what the sidecar holds already, if it holds anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
 }
 
-/// The answer with status 200. When all `known` revisions are current the status is 204 and there is no body.
+/// The answer with status 200. When the request's `tag` is that of the answer, the status is 204 and there is no body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliverResponse {
@@ -38,6 +36,9 @@ pub struct DeliverResponse {
     pub sealed: Vec<u8>,
     /// The certificates (PEM) to trust from now on, so that a pod outlives the rotation of the internal CA.
     pub ca_bundle: String,
+    /// Stands for all of the answer: another object, another content, or another certificate has another tag.
+    /// Means nothing to a sidecar but that it is to send it back.
+    pub tag: String,
 }
 
 #[cfg(test)]
@@ -49,34 +50,31 @@ mod tests {
         let request = DeliverRequest {
             public_key: vec![1, 0xff, 0xfe],
             vault_secrets: vec!["web".to_owned(), "db".to_owned()],
-            known: BTreeMap::from([("web".to_owned(), 7)]),
+            tag: Some("t7".to_owned()),
         };
         let json = serde_json::to_string(&request).unwrap();
         assert_eq!(
             json,
-            r#"{"publicKey":"Af/+","vaultSecrets":["web","db"],"known":{"web":7}}"#
+            r#"{"publicKey":"Af/+","vaultSecrets":["web","db"],"tag":"t7"}"#
         );
         assert_eq!(serde_json::from_str::<DeliverRequest>(&json).unwrap(), request);
     }
 
     #[test]
-    fn a_request_that_knows_nothing_may_leave_that_out() {
+    fn a_request_for_the_first_time_has_no_tag() {
         let json = r#"{"publicKey":"","vaultSecrets":[]}"#;
-        assert!(
-            serde_json::from_str::<DeliverRequest>(json)
-                .unwrap()
-                .known
-                .is_empty()
-        );
+        let request: DeliverRequest = serde_json::from_str(json).unwrap();
+        assert_eq!(request.tag, None);
+        assert_eq!(serde_json::to_string(&request).unwrap(), json);
     }
 
     #[test]
     fn an_answer_has_the_documented_shape() {
-        let json = r#"{"sealed":"AAE=","caBundle":"PEM"}"#;
+        let json = r#"{"sealed":"AAE=","caBundle":"PEM","tag":"t7"}"#;
         let answer: DeliverResponse = serde_json::from_str(json).unwrap();
         assert_eq!(
-            (answer.sealed.as_slice(), answer.ca_bundle.as_str()),
-            (&[0, 1][..], "PEM")
+            (answer.sealed.as_slice(), &*answer.ca_bundle, &*answer.tag),
+            (&[0, 1][..], "PEM", "t7")
         );
         assert_eq!(serde_json::to_string(&answer).unwrap(), json);
     }
@@ -84,7 +82,7 @@ mod tests {
     #[test]
     fn what_is_no_base64_is_refused() {
         for sealed in ["AAE", "A-_=", "AA E=", "AAE=\\n", "é"] {
-            let json = format!(r#"{{"sealed":"{sealed}","caBundle":""}}"#);
+            let json = format!(r#"{{"sealed":"{sealed}","caBundle":"","tag":""}}"#);
             assert!(
                 serde_json::from_str::<DeliverResponse>(&json).is_err(),
                 "{sealed}"

@@ -76,7 +76,7 @@ mod tests {
         DeliverRequest {
             public_key: Vec::new(),
             vault_secrets: names.iter().map(|name| (*name).to_owned()).collect(),
-            known: std::collections::BTreeMap::new(),
+            tag: None,
         }
     }
 

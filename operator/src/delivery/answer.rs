@@ -1,11 +1,13 @@
 //! From an authenticated question to a sealed answer.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::Api;
 use splitvault_api::VaultSecret;
 use splitvault_crypto::sealing::{Algorithm, Context, PublicKey};
 use splitvault_crypto::{SealError, SecretString};
-use splitvault_vault::{ReadError, Reason as Why};
+use splitvault_vault::{Described, ReadError, Reason as Why};
 use splitvault_wire::{
     DeliverRequest, DeliverResponse, Delivery, Environment, REQUEST_LIMIT, RESPONSE_LIMIT, Reason, Variable,
 };
@@ -14,6 +16,7 @@ use super::admit::admit;
 use super::audit::audit;
 use super::caller::{bearer, review};
 use super::grant::{Grant, grant};
+use super::tag::{Stored, tag};
 use super::{Caller, Deliveries, Outcome, Refusal};
 use crate::controller::from_hex;
 use crate::fault::Fault;
@@ -73,18 +76,35 @@ impl Deliveries {
         for name in &asked.vault_secrets {
             grants.push(self.grant(caller, name).await?);
         }
-        if self.is_known(caller, asked, &grants).await? {
-            return Ok(Outcome::Current);
+        let bundle = self.bundle.load_full();
+        if let Some(held) = &asked.tag
+            && let Some(current) = self.current(caller, &grants, held, &bundle).await?
+        {
+            return Ok(Outcome::Current(current));
         }
-        let mut environments = Vec::with_capacity(grants.len());
+        let (mut environments, mut digests) = (Vec::with_capacity(grants.len()), Vec::new());
         for grant in &grants {
-            environments.push(self.read(caller, grant).await?);
+            let (environment, digest) = self.read(caller, grant).await?;
+            environments.push(environment);
+            digests.push(digest);
         }
+        let stored = grants.iter().zip(&environments).zip(&digests);
+        let stored = stored.map(|((grant, environment), digest)| Stored {
+            uid: &grant.uid,
+            revision: environment.revision,
+            digest,
+        });
+        let tag = tag(stored, &bundle);
         let revisions = environments
             .iter()
             .map(|environment| (environment.name.clone(), environment.revision));
         let revisions = revisions.collect();
-        let answer = seal(&Delivery { environments }, key, caller, &self.bundle.load())?;
+        let sealed = seal(&Delivery { environments }, key, caller, &bundle)?;
+        let answer = DeliverResponse {
+            sealed,
+            ca_bundle: bundle.to_string(),
+            tag,
+        };
         Ok(Outcome::Delivered(answer, revisions))
     }
 
@@ -97,24 +117,34 @@ impl Deliveries {
         grant(name, object.as_ref(), &caller.service_account)
     }
 
-    /// Whether the pod holds the current revision of everything; asks the key database only.
-    async fn is_known(
+    /// The revisions that are stored, when the pod holds the answer with them; asks the key database only.
+    async fn current(
         &self,
         caller: &Caller,
-        asked: &DeliverRequest,
         grants: &[Grant],
-    ) -> Result<bool, Refusal> {
+        held: &str,
+        bundle: &str,
+    ) -> Result<Option<BTreeMap<String, u64>>, Refusal> {
+        let mut all = Vec::with_capacity(grants.len());
         for grant in grants {
-            let revision = self.check(caller, grant).await?;
-            if revision.is_none() || asked.known.get(&grant.name).copied() != revision {
-                return Ok(false);
-            }
+            let Some(described) = self.check(caller, grant).await? else {
+                return Ok(None);
+            };
+            all.push((grant, described));
         }
-        Ok(true)
+        let stored = all.iter().map(|(grant, described)| Stored {
+            uid: &grant.uid,
+            revision: described.revision,
+            digest: &described.digest,
+        });
+        let revisions = all
+            .iter()
+            .map(|(grant, described)| (grant.name.clone(), described.revision));
+        Ok((tag(stored, bundle) == held).then(|| revisions.collect()))
     }
 
-    /// The revision that is stored, which is what the status remembers or a later one.
-    async fn check(&self, caller: &Caller, grant: &Grant) -> Result<Option<u64>, Refusal> {
+    /// What is stored, which is what the status remembers or a later one.
+    async fn check(&self, caller: &Caller, grant: &Grant) -> Result<Option<Described>, Refusal> {
         let (Ok(revision), Some(digest)) = (u64::try_from(grant.revision), from_hex(&grant.digest)) else {
             return Err(Refusal::new(
                 Reason::Tampered,
@@ -122,11 +152,11 @@ impl Deliveries {
             ));
         };
         let checked = self.vault.check(&grant.uid, revision, &digest).await;
-        let described = checked.map_err(|error| self.refuse(caller, grant, &error))?;
-        Ok(described.map(|described| described.revision))
+        checked.map_err(|error| self.refuse(caller, grant, &error))
     }
 
-    async fn read(&self, caller: &Caller, grant: &Grant) -> Result<Environment, Refusal> {
+    /// The environment, and the digest of its content.
+    async fn read(&self, caller: &Caller, grant: &Grant) -> Result<(Environment, [u8; 32]), Refusal> {
         self.check(caller, grant).await?;
         let read = self
             .vault
@@ -144,11 +174,12 @@ impl Deliveries {
             name: SecretString::copy_of(variable.name.as_str()),
             value: variable.value,
         });
-        Ok(Environment {
+        let environment = Environment {
             name: grant.name.clone(),
             revision: read.revision,
             variables: variables.collect(),
-        })
+        };
+        Ok((environment, read.digest))
     }
 
     /// What a failed read means for the pod; tampering is told to the controller too, which tells the people.
@@ -172,12 +203,7 @@ impl Deliveries {
     }
 }
 
-fn seal(
-    delivery: &Delivery,
-    key: &PublicKey,
-    caller: &Caller,
-    bundle: &str,
-) -> Result<DeliverResponse, Refusal> {
+fn seal(delivery: &Delivery, key: &PublicKey, caller: &Caller, bundle: &str) -> Result<Vec<u8>, Refusal> {
     let large = || {
         Refusal::new(
             Reason::TooLarge,
@@ -196,10 +222,7 @@ fn seal(
     if sealed.len() / 3 * 4 + bundle.len() + REQUEST_LIMIT > RESPONSE_LIMIT {
         return Err(large());
     }
-    Ok(DeliverResponse {
-        sealed,
-        ca_bundle: bundle.to_owned(),
-    })
+    Ok(sealed)
 }
 
 fn unavailable(fault: Fault) -> Refusal {

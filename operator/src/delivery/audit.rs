@@ -14,11 +14,7 @@ pub(super) fn audit(caller: &Caller, asked: &DeliverRequest, outcome: &Result<Ou
     };
     let (reason, revisions) = match outcome {
         Ok(Outcome::Delivered(_, revisions)) => ("Delivered", listed(revisions)),
-        // What else the pod says it knows, nobody has vouched for.
-        Ok(Outcome::Current) => {
-            let asked_for = |(name, _): &(&String, &u64)| asked.vault_secrets.contains(name);
-            ("Current", listed(asked.known.iter().filter(asked_for)))
-        }
+        Ok(Outcome::Current(revisions)) => ("Current", listed(revisions)),
         Err(refusal) if vouched(refusal.reason) => (refusal.reason.as_str(), asked.vault_secrets.join(",")),
         Err(refusal) => (refusal.reason.as_str(), String::new()),
     };

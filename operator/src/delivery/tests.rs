@@ -2,8 +2,6 @@
 
 mod refusals;
 
-use std::collections::BTreeMap;
-
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use splitvault_crypto::SecretString;
@@ -23,8 +21,9 @@ const CANARY: &str = "CANARYtiger";
 
 struct World {
     server: Server,
-    _stores: Stores,
+    stores: Stores,
     router: Router,
+    bundle: Arc<ArcSwap<String>>,
     key: KeyPair,
 }
 
@@ -48,46 +47,50 @@ fn pod(uid: &str, account: &str, inject: &str) -> Value {
     })
 }
 
-/// A pod `web-1` that asks for `web`, which is stored and ready, for ServiceAccount `web` only.
-async fn world() -> World {
-    let (server, stores) = (Server::default(), stores().await);
+/// VaultSecret `web` of this UID, for ServiceAccount `web` only, with one variable that is stored.
+async fn stored(stores: &Stores, uid: &str, value: &str) -> Value {
     let variable = Variable {
         name: Name::parse("TIGERKEY").unwrap(),
-        value: SecretString::copy_of(CANARY),
+        value: SecretString::copy_of(value),
         comment: None,
     };
     let dotenv = Dotenv::from_variables(vec![variable]).unwrap();
     let written = stores
         .vault
-        .write("v-1", &dotenv, &SourceDigestInput(b""), &[], 5)
+        .write(uid, &dotenv, &SourceDigestInput(b""), &[], 5)
         .await
         .unwrap();
     let digest: String = written.digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    server.put(
-        WEB,
-        json!({
-            "apiVersion": "splitvault.dev/v1alpha1", "kind": "VaultSecret",
-            "metadata": {"name": "web", "namespace": "shop", "uid": "v-1", "generation": 1},
-            "spec": {"generate": [{"name": "A"}], "access": {"serviceAccounts": ["web"]}},
-            "status": {"observedGeneration": 1, "revision": 1, "digest": digest},
-        }),
-    );
+    json!({
+        "apiVersion": "splitvault.dev/v1alpha1", "kind": "VaultSecret",
+        "metadata": {"name": "web", "namespace": "shop", "uid": uid, "generation": 1},
+        "spec": {"generate": [{"name": "A"}], "access": {"serviceAccounts": ["web"]}},
+        "status": {"observedGeneration": 1, "revision": 1, "digest": digest},
+    })
+}
+
+/// A pod `web-1` that asks for `web`, which is stored and ready, for ServiceAccount `web` only.
+async fn world() -> World {
+    let (server, stores) = (Server::default(), stores().await);
+    server.put(WEB, stored(&stores, "v-1", CANARY).await);
     server.put(POD, pod("u-1", "web", "web"));
     server.token("good", review("web-1", "u-1", "splitvault", "web"));
     let (suspicions, _) = controller::suspicions();
+    let bundle = Arc::new(ArcSwap::from_pointee("PEM".to_owned()));
     let deliveries = Deliveries {
         client: server.client(),
         vault: Arc::clone(&stores.vault),
         events: Arc::new(Events::new(server.client(), None)),
         metrics: Metrics::new(),
-        bundle: Arc::new(ArcSwap::from_pointee("PEM".to_owned())),
+        bundle: Arc::clone(&bundle),
         suspicions,
     };
     let key = KeyPair::make(Algorithm::X25519).unwrap();
     World {
         server,
-        _stores: stores,
+        stores,
         router: router(deliveries),
+        bundle,
         key,
     }
 }
@@ -111,21 +114,30 @@ impl World {
         )
     }
 
-    async fn ask(&self, token: &str, known: &[(&str, u64)]) -> (u16, Vec<u8>) {
+    async fn ask(&self, token: &str, tag: Option<&str>) -> (u16, Vec<u8>) {
         let request = DeliverRequest {
             public_key: self.key.public().to_bytes(),
             vault_secrets: vec!["web".to_owned()],
-            known: known
-                .iter()
-                .map(|(name, revision)| ((*name).to_owned(), *revision))
-                .collect::<BTreeMap<_, _>>(),
+            tag: tag.map(str::to_owned),
         };
         self.send(Some(token), serde_json::to_vec(&request).unwrap())
             .await
     }
 
+    async fn delivered(&self, tag: Option<&str>) -> DeliverResponse {
+        let (status, body) = self.ask("good", tag).await;
+        assert_eq!(status, 200);
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    fn open(&self, answer: &DeliverResponse) -> Delivery {
+        let context = Context::Delivery { pod_uid: "u-1" };
+        let plaintext = self.key.open(&context, &answer.sealed).unwrap();
+        Delivery::from_json(plaintext.expose()).unwrap()
+    }
+
     async fn refused(&self, token: &str) -> Reason {
-        let (status, body) = self.ask(token, &[]).await;
+        let (status, body) = self.ask(token, None).await;
         let error: DeliverError = serde_json::from_slice(&body).unwrap();
         assert_eq!(status, error.reason.status());
         assert!(!error.message.contains("TIGER"), "{}", error.message);
@@ -136,7 +148,7 @@ impl World {
 #[tokio::test]
 async fn a_pod_gets_its_variables_sealed_to_its_key_and_uid() {
     let world = world().await;
-    let (status, body) = world.ask("good", &[]).await;
+    let (status, body) = world.ask("good", None).await;
     assert_eq!(status, 200);
     assert!(!String::from_utf8_lossy(&body).contains("TIGER"));
     let answer: DeliverResponse = serde_json::from_slice(&body).unwrap();
@@ -147,11 +159,7 @@ async fn a_pod_gets_its_variables_sealed_to_its_key_and_uid() {
             .open(&Context::Delivery { pod_uid: "u-2" }, &answer.sealed)
             .is_err()
     );
-    let plaintext = world
-        .key
-        .open(&Context::Delivery { pod_uid: "u-1" }, &answer.sealed)
-        .unwrap();
-    let delivery = Delivery::from_json(plaintext.expose()).unwrap();
+    let delivery = world.open(&answer);
     let environment = &delivery.environments[0];
     assert_eq!((&*environment.name, environment.revision), ("web", 1));
     let variable = &environment.variables[0];
@@ -162,9 +170,37 @@ async fn a_pod_gets_its_variables_sealed_to_its_key_and_uid() {
 }
 
 #[tokio::test]
-async fn a_pod_that_has_the_current_revision_gets_nothing() {
+async fn a_pod_that_has_the_current_answer_gets_nothing() {
     let world = world().await;
-    assert_eq!(world.ask("good", &[("web", 1)]).await, (204, Vec::new()));
-    assert_eq!(world.ask("good", &[("web", 2)]).await.0, 200);
-    assert_eq!(world.ask("good", &[("db", 1)]).await.0, 200);
+    let tag = world.delivered(None).await.tag;
+    assert_eq!(world.ask("good", Some(&tag)).await, (204, Vec::new()));
+    for other in ["", "web:1", &tag[1..], &tag.to_uppercase()] {
+        assert_eq!(world.delivered(Some(other)).await.tag, tag);
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_was_made_anew_is_delivered_though_its_revision_is_the_same() {
+    let world = world().await;
+    let tag = world.delivered(None).await.tag;
+    world.server.put(WEB, stored(&world.stores, "v-2", "other").await);
+    let (status, body) = world.ask("good", Some(&tag)).await;
+    assert_eq!(status, 200);
+    let answer: DeliverResponse = serde_json::from_slice(&body).unwrap();
+    let environment = &world.open(&answer).environments[0];
+    assert_eq!(
+        (environment.revision, environment.variables[0].value.expose()),
+        (1, "other")
+    );
+    assert_eq!(world.ask("good", Some(&answer.tag)).await.0, 204);
+}
+
+#[tokio::test]
+async fn a_new_certificate_reaches_pods_whose_variables_do_not_change() {
+    let world = world().await;
+    let tag = world.delivered(None).await.tag;
+    world.bundle.store(Arc::new("PEM2".to_owned()));
+    let answer = world.delivered(Some(&tag)).await;
+    assert_eq!(answer.ca_bundle, "PEM2");
+    assert_eq!(world.ask("good", Some(&answer.tag)).await.0, 204);
 }

@@ -1,17 +1,13 @@
 //! One question, and every answer that an operator, or somebody else, may give.
 
-use std::collections::BTreeMap;
-
 use splitvault_sidecar::{AskError, Operator as Client, client_config};
 use splitvault_wire::{Delivery, REQUEST_LIMIT, Reason};
 
-use crate::operator::{Operator, Reply, TOKEN, request_line};
-
-type Known = BTreeMap<String, u64>;
+use crate::operator::{Operator, Reply, TAG, TOKEN, request_line};
 
 pub(crate) async fn ask(operator: &Operator) -> Result<Option<Delivery>, AskError> {
     let client = Client::new(&operator.settings()).unwrap();
-    let answer = client.ask(&Known::new()).await?;
+    let answer = client.ask(None).await?;
     Ok(answer.map(|answer| answer.delivery))
 }
 
@@ -44,9 +40,8 @@ async fn variables_arrive_byte_for_byte() {
 async fn the_question_is_in_the_protocol() {
     let operator = Operator::start(&[Reply::Current]).await;
     let client = Client::new(&operator.settings()).unwrap();
-    let known = Known::from([("web".to_owned(), 3)]);
-    assert!(client.ask(&known).await.unwrap().is_none());
-    assert!(client.ask(&known).await.unwrap().is_none());
+    assert!(client.ask(Some(TAG)).await.unwrap().is_none());
+    assert!(client.ask(Some(TAG)).await.unwrap().is_none());
     let asked = operator.asked();
     assert!(asked[0].head.starts_with(&request_line()), "{}", asked[0].head);
     assert!(
@@ -62,7 +57,7 @@ async fn the_question_is_in_the_protocol() {
         asked[0].head
     );
     assert_eq!(asked[0].request.vault_secrets, ["web"]);
-    assert_eq!(asked[0].request.known, known);
+    assert_eq!(asked[0].request.tag.as_deref(), Some(TAG));
     assert_ne!(
         asked[0].request.public_key, asked[1].request.public_key,
         "a key is for one question"
@@ -96,11 +91,7 @@ async fn another_authority_is_refused() {
     );
     let mut settings = operator.settings();
     settings.ca.clone_from(&other.ca);
-    let error = Client::new(&settings)
-        .unwrap()
-        .ask(&Known::new())
-        .await
-        .unwrap_err();
+    let error = Client::new(&settings).unwrap().ask(None).await.unwrap_err();
     assert!(matches!(error, AskError::Handshake { .. }), "{error:?}");
     assert!(operator.asked().is_empty(), "the token was not sent");
 }
@@ -120,11 +111,7 @@ async fn nobody_there_is_told() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     settings.port = free.local_addr().unwrap().port();
     drop(free);
-    let error = Client::new(&settings)
-        .unwrap()
-        .ask(&Known::new())
-        .await
-        .unwrap_err();
+    let error = Client::new(&settings).unwrap().ask(None).await.unwrap_err();
     assert!(matches!(error, AskError::Connect { .. }), "{error:?}");
 }
 
@@ -151,14 +138,13 @@ async fn new_certificates_replace_the_old_ones() {
         Operator::start(&[Reply::Current]).await,
         Operator::start(&[Reply::Current]).await,
     );
-    let known = Known::from([("web".to_owned(), 1)]);
     let mut settings = new.settings();
     settings.ca.clone_from(&old.ca);
     let mut client = Client::new(&settings).unwrap();
-    assert!(client.ask(&known).await.is_err());
+    assert!(client.ask(Some(TAG)).await.is_err());
     assert!(client.trust("nonsense").is_err());
     client.trust(&new.ca).unwrap();
-    assert!(client.ask(&known).await.unwrap().is_none());
+    assert!(client.ask(Some(TAG)).await.unwrap().is_none());
     assert!(
         client_config(&format!("{}{}", old.ca, new.ca)).is_ok(),
         "both, while they overlap"

@@ -155,7 +155,7 @@ async fn an_init_container_that_runs_again_goes_on_without_the_operator() {
     let mut process = Process::attend(&operator, &[]);
     assert!(process.ended().await.success());
     assert!(process.log().contains("Unavailable"), "{}", process.log());
-    assert_eq!(operator.asked()[1].request.known["web"], 3);
+    assert_eq!(operator.asked()[1].request.tag, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

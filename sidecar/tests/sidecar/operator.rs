@@ -20,6 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 pub(crate) const POD: &str = "0d9f3c6e-pod";
+/// Of every answer.
+pub(crate) const TAG: &str = "0123abcd";
 pub(crate) const TOKEN: &str = "header.payload.signature";
 
 /// What a sidecar asked.
@@ -225,6 +227,7 @@ pub(crate) fn sealed(request: &DeliverRequest, plaintext: &[u8], pod_uid: &str, 
     let answer = DeliverResponse {
         sealed: key.seal(&Context::Delivery { pod_uid }, plaintext).unwrap(),
         ca_bundle: ca.to_owned(),
+        tag: TAG.to_owned(),
     };
     response(200, &serde_json::to_vec(&answer).unwrap())
 }

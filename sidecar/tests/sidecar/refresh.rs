@@ -2,7 +2,7 @@
 
 use splitvault_wire::{DeliverRequest, Delivery, Reason, pod};
 
-use crate::operator::{Operator, POD, Reply, delivered, environment};
+use crate::operator::{Operator, POD, Reply, TAG, delivered, environment};
 use crate::process::{Process, eventually, program};
 
 const SIDECAR: &[(&str, &str)] = &[(pod::REFRESH, "1"), (pod::MODE, "file")];
@@ -22,8 +22,8 @@ async fn a_newer_revision_replaces_the_files() {
     has(&operator, pod::GATE_ENV, "SPLITVAULT_REVISION='web:2'\n").await;
     assert_eq!(operator.read(pod::ENV_FILE).unwrap(), "A='second'\n");
     let asked = operator.asked();
-    assert!(asked[0].request.known.is_empty());
-    assert_eq!(asked[1].request.known["web"], 1);
+    assert_eq!(asked[0].request.tag, None);
+    assert_eq!(asked[1].request.tag.as_deref(), Some(TAG));
     assert!(process.runs());
 }
 
@@ -75,11 +75,12 @@ async fn it_ends_once_after_a_late_delivery_and_then_stays() {
     assert!(hook.success());
     eventually("it asks on", || operator.asked().len() >= before + 2).await;
     assert!(process.runs());
+    let asked = operator.asked();
     assert_eq!(
-        operator.asked()[before].request.known["web"],
-        1,
-        "it knows what is there"
+        asked[before].request.tag, None,
+        "it cannot know of what the files are"
     );
+    assert_eq!(asked[before + 1].request.tag.as_deref(), Some(TAG));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

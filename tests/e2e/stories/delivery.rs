@@ -43,7 +43,7 @@ fn token(namespace: &Namespace, account: &str, audience: &str, bound: Option<(&s
 fn ask(token: &str, secrets: &[&str]) -> Result<(u16, Value)> {
     let mut key = vec![1];
     key.extend([9; 32]);
-    let body = json!({"publicKey": STANDARD.encode(key), "vaultSecrets": secrets, "known": {}}).to_string();
+    let body = json!({"publicKey": STANDARD.encode(key), "vaultSecrets": secrets}).to_string();
     post(token, body.as_bytes())
 }
 

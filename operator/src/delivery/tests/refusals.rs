@@ -1,7 +1,5 @@
 //! Who and what is refused.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 use splitvault_crypto::sealing::{Algorithm, KeyPair};
 use tower::ServiceExt as _;
@@ -67,18 +65,19 @@ async fn a_missing_vaultsecret_and_a_silent_server_are_waited_for() {
     assert_eq!(world.refused("good").await, Reason::Unavailable);
     world.server.relent();
     world.server.put(WEB, web);
-    assert_eq!(world.ask("good", &[]).await.0, 200);
+    assert_eq!(world.ask("good", None).await.0, 200);
 }
 
 #[tokio::test]
 async fn a_rolled_back_database_delivers_nothing() {
     let world = world().await;
+    let tag = world.delivered(None).await.tag;
     let mut web = world.server.object(WEB);
     web["status"]["revision"] = json!(9);
     world.server.put(WEB, web);
     assert_eq!(world.refused("good").await, Reason::Tampered);
     assert_eq!(
-        world.ask("good", &[("web", 1)]).await.0,
+        world.ask("good", Some(&tag)).await.0,
         500,
         "not even that it is current"
     );
@@ -102,7 +101,7 @@ async fn hostile_bodies_are_refused_before_anyone_is_asked() {
     let request = DeliverRequest {
         public_key: xwing.public().to_bytes(),
         vault_secrets: vec!["web".to_owned()],
-        known: BTreeMap::new(),
+        tag: None,
     };
     bodies.push(serde_json::to_vec(&request).unwrap());
     for body in bodies {
