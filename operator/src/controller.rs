@@ -5,6 +5,7 @@
 mod failure;
 mod finalizer;
 mod generate;
+mod observe;
 mod pace;
 mod plan;
 mod reconcile;
@@ -32,6 +33,7 @@ use crate::events::Events;
 use crate::metrics::Metrics;
 
 pub use failure::{Failure, Next};
+pub use pace::Followed;
 pub use room::Room;
 pub(crate) use stored::{from_hex, remembered};
 
@@ -53,8 +55,10 @@ pub struct Context {
     pub events: Arc<Events>,
     /// Counts reconciles.
     pub metrics: Metrics,
-    /// Between two looks at a Secret that is followed.
+    /// Between two looks at a Secret that is followed; longer when there are very many.
     pub poll: Duration,
+    /// How many there are.
+    pub followed: Followed,
     /// The operator's ServiceAccount, `NAMESPACE:NAME`, for advice.
     pub grantee: String,
     /// Bounds what is in memory at once.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::Body;
@@ -22,6 +22,7 @@ pub(crate) struct Server(Arc<Mutex<State>>);
 struct State {
     objects: BTreeMap<String, Value>,
     refused: BTreeMap<String, u16>,
+    lagging: BTreeMap<String, Value>,
     tokens: BTreeMap<String, Value>,
     events: Vec<Value>,
     asked: Vec<String>,
@@ -65,6 +66,11 @@ impl Server {
         self.0.lock().unwrap().refused.clear();
     }
 
+    /// Has the cache answer this where any version will do.
+    pub(crate) fn lag(&self, path: &str, object: Value) {
+        self.0.lock().unwrap().lagging.insert(path.to_owned(), object);
+    }
+
     /// What the review of this token answers.
     pub(crate) fn token(&self, token: &str, status: Value) {
         self.0.lock().unwrap().tokens.insert(token.to_owned(), status);
@@ -74,7 +80,7 @@ impl Server {
         std::mem::take(&mut self.0.lock().unwrap().events)
     }
 
-    /// `METHOD path` of all requests since the last call.
+    /// `METHOD path` of all requests since the last call, with `?resourceVersion=` where one was given.
     pub(crate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap().asked)
     }
@@ -92,19 +98,26 @@ impl Server {
             .0
             .lock()
             .unwrap()
-            .handle(&parts.method, parts.uri.path(), &kind, body);
+            .handle(&parts.method, &parts.uri, &kind, body);
         let answer = Body::from(answer.to_string().into_bytes());
         Response::builder().status(status).body(answer).unwrap()
     }
 }
 
 impl State {
-    fn handle(&mut self, method: &Method, path: &str, kind: &str, body: Value) -> (u16, Value) {
-        self.asked.push(format!("{method} {path}"));
+    fn handle(&mut self, method: &Method, uri: &Uri, kind: &str, body: Value) -> (u16, Value) {
+        let path = uri.path();
+        let mut options = uri.query().unwrap_or_default().split('&');
+        let version = options.find(|option| option.starts_with("resourceVersion="));
+        let version = version.map(|version| format!("?{version}")).unwrap_or_default();
+        self.asked.push(format!("{method} {path}{version}"));
         if let Some(status) = self.refused.get(path) {
             return failure(*status);
         }
         match *method {
+            Method::GET if version == "?resourceVersion=0" && self.lagging.contains_key(path) => {
+                (200, self.lagging[path].clone())
+            }
             Method::GET => self
                 .objects
                 .get(path)

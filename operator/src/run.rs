@@ -168,6 +168,7 @@ impl Operator {
             events,
             metrics: self.metrics.clone(),
             poll: self.args.pace.poll,
+            followed: controller::Followed::default(),
             grantee: format!("{}:{}", self.args.namespace, self.args.service_account),
             room: controller::Room::default(),
         };

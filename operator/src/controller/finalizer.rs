@@ -2,7 +2,7 @@
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{PatchOperation, RemoveOperation, TestOperation};
-use kube::api::{Patch, PatchParams};
+use kube::api::{GetParams, Patch, PatchParams};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 use splitvault_api::VaultSecret;
@@ -10,7 +10,7 @@ use splitvault_api::VaultSecret;
 use super::{FINALIZER, Meta};
 use crate::fault::Fault;
 
-/// The object as it is now, with our finalizer unless it is being deleted: nothing is stored for an object that could
+/// The object as the watch knows it, or newer, with our finalizer unless it is being deleted: nothing is stored for an object that could
 /// vanish unnoticed. `None` when it is gone.
 ///
 /// # Errors
@@ -19,8 +19,14 @@ pub(super) async fn claim(client: &Client, meta: &Meta) -> Result<Option<VaultSe
     let (name, namespace) = (meta.name_any(), meta.namespace().unwrap_or_default());
     let api: Api<VaultSecret> = Api::namespaced(client.clone(), &namespace);
     if is_claimed(meta.finalizers()) || meta.metadata.deletion_timestamp.is_some() {
-        let found = api.get_opt(&name).await?;
-        return Ok(found.filter(|found| found.metadata.uid == meta.metadata.uid));
+        // Not older than what the watch has told, which the API server has in its cache.
+        let known = meta.resource_version();
+        let params = known.map_or_else(GetParams::default, |version| GetParams::at(&version));
+        return match api.get_with(&name, &params).await.map_err(Fault::from) {
+            Ok(found) => Ok(Some(found).filter(|found| found.metadata.uid == meta.metadata.uid)),
+            Err(Fault::NotFound) => Ok(None),
+            Err(fault) => Err(fault),
+        };
     }
     let patch = json!({
         "apiVersion": VaultSecret::api_version(&()),

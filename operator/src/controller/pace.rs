@@ -1,13 +1,73 @@
 //! How long to wait until the next look. Pure, but for the dice.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
 use splitvault_api::{READY, VaultSecret};
 
+use super::failure::Next;
+use super::{Context, Meta};
+use crate::fault::Fault;
+
+/// Between two looks at an object about which nothing is announced.
+const RESYNC: Duration = Duration::from_secs(30 * 60);
+/// The longest pause between two looks at what may heal by itself.
+const SOON: Duration = Duration::from_secs(60);
+/// The same at what a person must mend somewhere else.
+pub(super) const LATER: Duration = Duration::from_secs(5 * 60);
+/// The least between two looks at Secrets: with more of them than fit into the pause, each is looked at less often.
+const EACH: Duration = Duration::from_millis(20);
+
+/// UIDs of the objects whose Secret is followed.
+#[derive(Debug, Default)]
+pub struct Followed(Mutex<HashSet<String>>);
+
+impl Followed {
+    /// Whether this one's is.
+    pub(super) fn set(&self, uid: &str, followed: bool) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !followed {
+            all.remove(uid);
+        } else if !all.contains(uid) {
+            all.insert(uid.to_owned());
+        }
+    }
+
+    /// Between two looks at one: `least`, or longer when there are so many that the API server would feel it.
+    fn pause(&self, least: Duration) -> Duration {
+        let count = self.0.lock().unwrap_or_else(PoisonError::into_inner).len();
+        least.max(EACH * u32::try_from(count).unwrap_or(u32::MAX))
+    }
+}
+
+impl Context {
+    /// When to look again; `followed` when the source is a Secret.
+    pub(super) fn action(&self, object: &VaultSecret, next: Option<Next>, followed: bool) -> Action {
+        let uid = object.uid().unwrap_or_default();
+        let pause = match next {
+            None if followed => self.followed.pause(self.poll),
+            None | Some(Next::OnChange) => RESYNC,
+            Some(Next::Poll) => self.followed.pause(self.poll),
+            Some(Next::Later) => patience(object, Timestamp::now(), LATER),
+            Some(Next::Soon) => patience(object, Timestamp::now(), SOON),
+        };
+        Action::requeue(jittered(pause, &uid))
+    }
+}
+
+/// Without the object there is no status to write; the log has to do.
+pub(super) fn retry(meta: &Meta, fault: Fault) -> Action {
+    tracing::warn!(namespace = meta.namespace(), name = meta.name_any(), %fault, "a reconcile failed; will try again");
+    Action::requeue(jittered(Duration::from_secs(3), &meta.uid().unwrap_or_default()))
+}
+
 /// Longer the longer it lasts: a quarter of the time for which the object has not been ready, from 1 s to `most`.
-pub(super) fn patience(object: &VaultSecret, now: Timestamp, most: Duration) -> Duration {
+fn patience(object: &VaultSecret, now: Timestamp, most: Duration) -> Duration {
     let status = object.status.as_ref();
     let ready = status.and_then(|status| {
         status
@@ -21,7 +81,7 @@ pub(super) fn patience(object: &VaultSecret, now: Timestamp, most: Duration) -> 
 }
 
 /// Up to a fifth more or less, so that what began together does not stay together.
-pub(super) fn jittered(pause: Duration, uid: &str) -> Duration {
+fn jittered(pause: Duration, uid: &str) -> Duration {
     let drawn = RandomState::new().hash_one(uid) % 401;
     pause * u32::try_from(800 + drawn).unwrap_or(1000) / 1000
 }
@@ -51,6 +111,25 @@ mod tests {
         let false_for = [-9, 0, 40, 400, 4000].map(|seconds| after(seconds, "False"));
         assert_eq!(false_for, [1, 1, 10, 100, 300]);
         assert_eq!(after(4000, "True"), 1, "it has just begun");
+    }
+
+    #[test]
+    fn hundreds_are_followed_at_full_pace_and_thousands_less_often() {
+        let followed = Followed::default();
+        let least = Duration::from_secs(10);
+        let mut pauses = Vec::new();
+        for number in 0..2000 {
+            followed.set(&format!("u-{number}"), true);
+            followed.set("u-0", true);
+            if [0, 499, 999, 1999].contains(&number) {
+                pauses.push(followed.pause(least).as_secs());
+            }
+        }
+        assert_eq!(pauses, [10, 10, 20, 40]);
+        for number in 0..2000 {
+            followed.set(&format!("u-{number}"), false);
+        }
+        assert_eq!(followed.pause(Duration::ZERO), Duration::ZERO);
     }
 
     #[test]

@@ -4,32 +4,23 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
-use splitvault_api::{Desired, DesiredSource, READY, Reason, VaultSecret};
+use splitvault_api::{READY, Reason, VaultSecret};
 use splitvault_dotenv::Name;
-use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
-use super::failure::{Failure, Next};
+use super::failure::Failure;
 use super::finalizer::{claim, release};
-use super::pace::{jittered, patience};
+use super::pace::{LATER, retry};
 use super::plan::{Observed, Step, plan};
-use super::source::{self, Found, Owner};
+use super::source::{self, Owner};
 use super::status::{self, Verdict};
 use super::stored;
 use super::{Context, Meta};
-use crate::fault::Fault;
 
 /// Bounds one reconcile: whatever hangs must not hold up the others.
 const DEADLINE: Duration = Duration::from_secs(90);
-/// Between two looks at an object about which nothing is announced.
-const RESYNC: Duration = Duration::from_secs(30 * 60);
-/// The longest pause between two looks at what may heal by itself.
-const SOON: Duration = Duration::from_secs(60);
-/// The same at what a person must mend somewhere else.
-const LATER: Duration = Duration::from_secs(5 * 60);
 
 /// Reconciles on a task of its own, so that reconciles use all cores and one that panics is only its own.
 pub(super) fn reconcile(
@@ -77,7 +68,7 @@ impl Context {
         drop(reading);
         let object = match claimed {
             Ok(Some(object)) => object,
-            Ok(None) => return (Reason::Deleting, Action::await_change()),
+            Ok(None) => return self.forget(meta),
             Err(fault) => return (Reason::Progressing, retry(meta, fault)),
         };
         let followed = object
@@ -85,13 +76,14 @@ impl Context {
             .source
             .as_ref()
             .is_some_and(|source| source.secret_ref.is_some());
+        self.followed.set(&object.uid().unwrap_or_default(), followed);
         let (observed, _room) = self.observe(object).await;
         // Without its payload, this is small.
         let object = observed.object.clone();
         let step = plan(&observed);
         tracing::debug!(namespace = meta.namespace(), name = meta.name_any(), step = ?step, "planned");
         let (verdict, next) = match self.apply(step, observed).await {
-            Ok(Applied::Gone) => return (Reason::Deleting, Action::await_change()),
+            Ok(Applied::Gone) => return self.forget(meta),
             Ok(Applied::Said(verdict)) => (verdict, None),
             Err(failure) => {
                 let revision = object.status.as_ref().and_then(|status| status.revision);
@@ -106,51 +98,9 @@ impl Context {
         }
     }
 
-    /// Reads only. With what keeps the room that the payload takes.
-    pub(super) async fn observe(&self, mut object: VaultSecret) -> (Observed, Option<SemaphorePermit<'_>>) {
-        let mut desired = Desired::try_from(&object.spec);
-        if let Some(sealed) = object
-            .spec
-            .source
-            .as_mut()
-            .and_then(|source| source.sealed.as_mut())
-        {
-            // It is in `desired` as well, decoded.
-            sealed.payload = String::new();
-        }
-        let source = desired.as_mut().ok().and_then(|desired| desired.source.take());
-        let leaving = object.metadata.deletion_timestamp.is_some();
-        let held = if leaving {
-            Ok(None)
-        } else {
-            stored::look(&self.vault, &object).await
-        };
-        let found = match (&desired, &held) {
-            (Ok(desired), Ok(_)) if !leaving && !desired.suspend => self.find(&object, source).await,
-            _ => Ok(Found::Nothing),
-        };
-        let room = self.room.for_payload(found.as_ref().map_or(0, Found::size)).await;
-        let current = match (&desired, &held, &found) {
-            (Ok(desired), Ok(Some(held)), Ok(found)) => {
-                held.keeps_at_most(desired.history_limit)
-                    && held.is_made_from(&found.identity(&desired.generate))
-            }
-            _ => false,
-        };
-        let observed = Observed {
-            object,
-            desired,
-            stored: held.map(|held| held.map(|held| held.stored)),
-            found,
-            current,
-        };
-        (observed, room)
-    }
-
-    async fn find(&self, object: &VaultSecret, source: Option<DesiredSource>) -> Result<Found, Failure> {
-        let _reading = self.room.to_read().await;
-        let namespace = object.namespace().unwrap_or_default();
-        source::find(&self.client, &namespace, source, &self.grantee).await
+    fn forget(&self, meta: &Meta) -> (Reason, Action) {
+        self.followed.set(&meta.uid().unwrap_or_default(), false);
+        (Reason::Deleting, Action::await_change())
     }
 
     async fn apply(&self, step: Step, observed: Observed) -> Result<Applied, Failure> {
@@ -212,24 +162,6 @@ impl Context {
         let limit = usize::try_from(desired.history_limit).unwrap_or(usize::MAX);
         stored::write(&self.vault, uid, &dotenv, &identity, &made, limit).await
     }
-
-    fn action(&self, object: &VaultSecret, next: Option<Next>, followed: bool) -> Action {
-        let uid = object.uid().unwrap_or_default();
-        let pause = match next {
-            None if followed => self.poll,
-            None | Some(Next::OnChange) => RESYNC,
-            Some(Next::Poll) => self.poll,
-            Some(Next::Later) => patience(object, Timestamp::now(), LATER),
-            Some(Next::Soon) => patience(object, Timestamp::now(), SOON),
-        };
-        Action::requeue(jittered(pause, &uid))
-    }
-}
-
-/// Without the object there is no status to write; the log has to do.
-fn retry(meta: &Meta, fault: Fault) -> Action {
-    tracing::warn!(namespace = meta.namespace(), name = meta.name_any(), %fault, "a reconcile failed; will try again");
-    Action::requeue(jittered(Duration::from_secs(3), &meta.uid().unwrap_or_default()))
 }
 
 fn log(object: &VaultSecret, verdict: &Verdict) {

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use super::generate::draw;
 use crate::fault::Fault;
-use crate::secret;
+use crate::secret::{self, Version};
 
 /// What was found where variables come from.
 pub(super) enum Found {
@@ -49,6 +49,7 @@ pub(super) async fn find(
     client: &Client,
     namespace: &str,
     source: Option<DesiredSource>,
+    version: Version,
     grantee: &str,
 ) -> Result<Found, Failure> {
     let name = match source {
@@ -56,7 +57,7 @@ pub(super) async fn find(
         Some(DesiredSource::Sealed(payload)) => return Ok(Found::Sealed(payload)),
         Some(DesiredSource::SecretRef(name)) => name,
     };
-    match secret::read(client, namespace, &name).await {
+    match secret::read_version(client, namespace, &name, version).await {
         Ok(Some(secret)) => Ok(Found::Secret(secret.into_data())),
         Ok(None) => Err(Failure::SourceMissing { secret: name }),
         Err(Fault::Forbidden) => Err(Failure::SourceForbidden {

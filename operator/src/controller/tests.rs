@@ -42,6 +42,7 @@ fn world(stores: Stores) -> World {
         events: Arc::new(Events::new(server.client(), None)),
         metrics: Metrics::new(),
         poll: Duration::from_secs(10),
+        followed: Followed::default(),
         grantee: "splitvault-system:splitvault-operator".to_owned(),
         room: Room::default(),
     };
@@ -116,7 +117,7 @@ async fn a_new_object_is_claimed_stored_and_told_about_and_the_second_time_nothi
     assert_eq!((revision, variables[0].1.len()), (1, 40));
     let before = world.server.object(WEB);
     assert_eq!(before["metadata"]["finalizers"], json!([FINALIZER]));
-    assert_eq!(world.reconcile().await, [format!("GET {WEB}")]);
+    assert_eq!(world.reconcile().await, [format!("GET {WEB}?resourceVersion=1")]);
     assert_eq!(world.server.object(WEB), before);
     assert_eq!(world.stored().await.unwrap(), (revision, variables));
 }
@@ -203,7 +204,11 @@ async fn a_secret_is_followed_and_generated_values_are_kept() {
     let (first, before) = world.stored().await.unwrap();
     assert_eq!(
         world.reconcile().await,
-        [format!("GET {WEB}"), format!("GET {SECRET}")]
+        [
+            format!("GET {WEB}?resourceVersion=1"),
+            format!("GET {SECRET}?resourceVersion=0")
+        ],
+        "both from the API server's cache"
     );
     world.server.put(SECRET, secret("two"));
     world.reconcile().await;
@@ -211,6 +216,10 @@ async fn a_secret_is_followed_and_generated_values_are_kept() {
     assert_eq!((first, second), (1, 2));
     assert_eq!((&*before[0].1, &*after[0].1), ("one", "two"));
     assert_eq!(before[1], after[1], "what was generated is kept");
+    assert_eq!(world.revision(), json!(2));
+    world.server.lag(SECRET, secret("one"));
+    let asked = world.reconcile().await;
+    assert_eq!(asked.last(), Some(&format!("GET {SECRET}")), "made sure of");
     assert_eq!(world.revision(), json!(2));
 }
 
