@@ -22,7 +22,9 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use kube::api::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config, Error, ReconcileRequest, trigger_self};
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{PredicateConfig, WatchStreamExt as _, applier, predicates, reflector, watcher};
+use kube::runtime::{
+    Predicate, PredicateConfig, WatchStreamExt as _, applier, predicates, reflector, watcher,
+};
 use kube::{Api, Client};
 use splitvault_api::VaultSecret;
 use splitvault_vault::Vault;
@@ -96,8 +98,7 @@ pub async fn run(context: Context, suspected: Suspected, concurrency: u16, shutd
         .modify(strip)
         .reflect(writer)
         .applied_objects()
-        // A status that we wrote ourselves is no reason to look again; a deletion raises the generation.
-        .predicate_filter(predicates::generation, PredicateConfig::default())
+        .predicate_filter(changes(), PredicateConfig::default())
         .inspect_err(|error| tracing::warn!("the watch of VaultSecrets is interrupted: {}", describe(error)));
     let queue = stream::select(trigger_self(watch, ()), suspected.requests());
     let queue = queue.take_until(shutdown.cancelled_owned());
@@ -123,6 +124,12 @@ impl Suspected {
         let mut waiting = self.0;
         stream::poll_fn(move |context| waiting.poll_recv(context)).map(|reference| Ok(reference.into()))
     }
+}
+
+/// What is a reason to look again: the spec or a deletion, which raise the generation, and a finalizer that somebody
+/// took away. A status that we wrote ourselves is none.
+fn changes() -> impl Predicate<Meta> {
+    predicates::generation.combine(predicates::finalizers)
 }
 
 /// Leaves of the metadata what the controller needs: an annotation may be as large as a payload.

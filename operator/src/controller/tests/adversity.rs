@@ -208,3 +208,19 @@ async fn suspicions_that_nobody_looks_at_do_not_pile_up() {
     drop(suspicions);
     assert_eq!(suspected.requests().count().await, SUSPICIONS);
 }
+
+#[test]
+fn a_finalizer_that_is_taken_away_is_a_reason_to_look_and_a_status_is_none() {
+    let seen = |change: fn(&mut Value)| {
+        let mut object = object(json!({"generate": [{"name": "A"}]}));
+        object["metadata"]["finalizers"] = json!([FINALIZER]);
+        change(&mut object);
+        let mut meta: Meta = serde_json::from_value(object).unwrap();
+        strip(&mut meta);
+        changes().hash_property(&meta)
+    };
+    let before = seen(|_| {});
+    assert_eq!(seen(|o| o["metadata"]["resourceVersion"] = json!("2")), before);
+    assert_ne!(seen(|o| o["metadata"]["finalizers"] = json!([])), before);
+    assert_ne!(seen(|o| o["metadata"]["generation"] = json!(2)), before);
+}
