@@ -15,6 +15,10 @@ use super::failure::Failure;
 use super::generate::draw;
 use crate::fault::Fault;
 use crate::secret::{self, Version};
+use crate::{kek, pki};
+
+/// The operator's own Secrets: whoever may write a VaultSecret in its namespace must not have them read out.
+const OWN: [&str; 3] = [kek::SECRET, pki::AUTHORITY_SECRET, pki::STORE_SECRET];
 
 /// What was found where variables come from.
 pub(super) enum Found {
@@ -57,6 +61,11 @@ pub(super) async fn find(
         Some(DesiredSource::Sealed(payload)) => return Ok(Found::Sealed(payload)),
         Some(DesiredSource::SecretRef(name)) => name,
     };
+    let own = grantee.split_once(':').is_some_and(|(own, _)| own == namespace);
+    if own && OWN.contains(&&*name) {
+        let text = format!("Secret {name} is Splitvault's own and is never imported: name another one");
+        return Err(Failure::SourceInvalid(text));
+    }
     match secret::read_version(client, namespace, &name, version).await {
         Ok(Some(secret)) => Ok(Found::Secret(secret.into_data())),
         Ok(None) => Err(Failure::SourceMissing { secret: name }),

@@ -96,3 +96,25 @@ fn what_a_source_had_before_is_not_taken_for_generated() {
     assert_eq!(value(&before(&["A"])), "old");
     assert_eq!(value(&before(&[])).len(), 32);
 }
+
+#[tokio::test]
+async fn the_operators_own_secrets_are_nobodys_source() {
+    let server = crate::fixture::Server::default();
+    let found = async |namespace: &str, name: &str| {
+        let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
+        let secret = serde_json::json!({"kind": "Secret", "metadata": {"resourceVersion": "1"}});
+        server.put(&path, secret);
+        let source = Some(DesiredSource::SecretRef(name.to_owned()));
+        let grantee = "vault:splitvault-operator";
+        find(&server.client(), namespace, source, Version::Newest, grantee).await
+    };
+    for name in ["splitvault-kek", "splitvault-ca", "splitvault-store-tls"] {
+        let refused = found("vault", name).await.unwrap_err();
+        assert_eq!(refused.reason(), splitvault_api::Reason::SourceInvalid);
+        assert!(refused.to_string().contains(name), "{refused}");
+        assert_eq!(server.asked(), [""; 0], "it is not even read");
+        assert!(found("shop", name).await.is_ok(), "that is another one");
+        server.asked();
+    }
+    assert!(found("vault", "splitvault-kek-2").await.is_ok());
+}
