@@ -6,8 +6,10 @@
 mod admit;
 mod answer;
 mod audit;
+mod body;
 mod caller;
 mod grant;
+mod seal;
 mod tag;
 
 use std::collections::BTreeMap;
@@ -24,12 +26,14 @@ use axum::routing::post;
 use kube::Client;
 use splitvault_vault::Vault;
 use splitvault_wire::{DELIVER_PATH, DeliverError, DeliverRequest, DeliverResponse, Reason};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use body::Unsent;
 pub use caller::Caller;
 
 use crate::controller::Suspicions;
+use crate::crowd::{Crowd, Place};
 use crate::events::Events;
 use crate::metrics::Metrics;
 
@@ -39,8 +43,12 @@ const BODY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Requests that are waiting or answered; more are turned away.
 const QUEUE: usize = 512;
-/// Requests that are answered at once: each may hold a whole environment in memory.
+/// Requests that are answered at once, until the answer is sent: each may hold a whole environment in memory.
 const AT_ONCE: usize = 32;
+/// Requests of one pod that are answered at once: one, and one that its sidecar gave up.
+const OF_A_POD: usize = 2;
+/// From an answer to its last byte; as long as a sidecar waits for it.
+const SENDING: Duration = Duration::from_secs(20);
 
 /// What answers need.
 pub struct Deliveries {
@@ -88,7 +96,14 @@ enum Outcome {
 struct Shared {
     deliveries: Deliveries,
     queue: Semaphore,
-    at_once: Semaphore,
+    at_once: Arc<Semaphore>,
+    pods: Arc<Crowd<String>>,
+}
+
+/// What an answer holds until it is sent.
+struct Held {
+    turn: OwnedSemaphorePermit,
+    place: Place<String>,
 }
 
 /// `POST /v1/deliver`.
@@ -96,7 +111,8 @@ pub fn router(deliveries: Deliveries) -> Router {
     let shared = Shared {
         deliveries,
         queue: Semaphore::new(QUEUE),
-        at_once: Semaphore::new(AT_ONCE),
+        at_once: Arc::new(Semaphore::new(AT_ONCE)),
+        pods: Crowd::new(OF_A_POD),
     };
     Router::new()
         .route(DELIVER_PATH, post(deliver))
@@ -113,12 +129,23 @@ async fn deliver(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         )),
     };
     let (reason, response) = match outcome {
-        Ok(Outcome::Delivered(answer, _)) => ("Delivered", axum::Json(answer).into_response()),
-        Ok(Outcome::Current(_)) => ("Current", StatusCode::NO_CONTENT.into_response()),
+        Ok((Outcome::Delivered(answer, _), held)) => match send(&answer, held) {
+            Ok(response) => ("Delivered", response),
+            Err(refusal) => (refusal.reason.as_str(), refuse(refusal)),
+        },
+        Ok((Outcome::Current(_), _)) => ("Current", StatusCode::NO_CONTENT.into_response()),
         Err(refusal) => (refusal.reason.as_str(), refuse(refusal)),
     };
     shared.deliveries.metrics.delivered(reason, start.elapsed());
     response
+}
+
+fn send(answer: &DeliverResponse, held: Held) -> Result<Response, Refusal> {
+    let json = serde_json::to_vec(answer);
+    let json = json.map_err(|_| Refusal::new(Reason::Unavailable, "the answer cannot be written"))?;
+    let body = Unsent::new(json, held.turn, held.place, SENDING);
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json)], Body::new(body)).into_response())
 }
 
 fn refuse(refusal: Refusal) -> Response {
@@ -128,14 +155,16 @@ fn refuse(refusal: Refusal) -> Response {
 }
 
 impl Shared {
-    async fn answer(&self, request: Request) -> Result<Outcome, Refusal> {
+    async fn answer(&self, request: Request) -> Result<(Outcome, Held), Refusal> {
         let busy = || Refusal::new(Reason::Unavailable, "the operator is busy; will try again");
         let _place = self.queue.try_acquire().map_err(|_| busy())?;
         let (parts, body) = request.into_parts();
         let token = parts.headers.get(header::AUTHORIZATION).cloned();
         let asked = read(parts.headers.get(header::CONTENT_LENGTH), body).await?;
-        let _turn = self.at_once.acquire().await.map_err(|_| busy())?;
-        self.deliveries.answer(token.as_ref(), &asked).await
+        let turn = Arc::clone(&self.at_once).acquire_owned().await;
+        let turn = turn.map_err(|_| busy())?;
+        let answer = self.deliveries.answer(token.as_ref(), &asked, &self.pods).await;
+        answer.map(|(outcome, place)| (outcome, Held { turn, place }))
     }
 }
 

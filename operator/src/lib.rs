@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod controller;
+mod crowd;
 pub mod delivery;
 pub mod events;
 pub mod fault;

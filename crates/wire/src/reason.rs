@@ -19,6 +19,8 @@ pub enum Reason {
     NotReady,
     /// A store, or the API server, does not answer.
     Unavailable,
+    /// The pod has as many requests in flight as it may, or its address asks too often.
+    TooManyRequests,
     /// The variables together do not fit into one delivery.
     TooLarge,
     /// The request cannot be understood.
@@ -32,13 +34,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason that an operator can give.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unauthenticated,
         Self::PodNotFound,
         Self::NotRequested,
         Self::NotAllowed,
         Self::NotReady,
         Self::Unavailable,
+        Self::TooManyRequests,
         Self::TooLarge,
         Self::Invalid,
         Self::Tampered,
@@ -48,7 +51,7 @@ impl Reason {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::NotReady | Self::Unavailable | Self::Unknown => false,
+            Self::NotReady | Self::Unavailable | Self::TooManyRequests | Self::Unknown => false,
             Self::Unauthenticated
             | Self::PodNotFound
             | Self::NotRequested
@@ -67,6 +70,7 @@ impl Reason {
             Self::NotRequested | Self::NotAllowed => 403,
             Self::PodNotFound => 404,
             Self::NotReady => 409,
+            Self::TooManyRequests => 429,
             Self::TooLarge => 413,
             Self::Invalid => 400,
             Self::Tampered | Self::Unknown => 500,
@@ -84,6 +88,7 @@ impl Reason {
             Self::NotAllowed => "NotAllowed",
             Self::NotReady => "NotReady",
             Self::Unavailable => "Unavailable",
+            Self::TooManyRequests => "TooManyRequests",
             Self::TooLarge => "TooLarge",
             Self::Invalid => "Invalid",
             Self::Tampered => "Tampered",
@@ -136,6 +141,9 @@ mod tests {
             .into_iter()
             .filter(|reason| !reason.is_final())
             .collect();
-        assert_eq!(soon, [Reason::NotReady, Reason::Unavailable]);
+        assert_eq!(
+            soon,
+            [Reason::NotReady, Reason::Unavailable, Reason::TooManyRequests]
+        );
     }
 }

@@ -1,24 +1,25 @@
 //! From an authenticated question to a sealed answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::Api;
 use splitvault_api::VaultSecret;
-use splitvault_crypto::sealing::{Algorithm, Context, PublicKey};
-use splitvault_crypto::{SealError, SecretString};
+use splitvault_crypto::SecretString;
+use splitvault_crypto::sealing::{Algorithm, PublicKey};
 use splitvault_vault::{Described, ReadError, Reason as Why};
-use splitvault_wire::{
-    DeliverRequest, DeliverResponse, Delivery, Environment, REQUEST_LIMIT, RESPONSE_LIMIT, Reason, Variable,
-};
+use splitvault_wire::{DeliverRequest, DeliverResponse, Delivery, Environment, Reason, Variable};
 
 use super::admit::admit;
 use super::audit::audit;
 use super::caller::{bearer, review};
 use super::grant::{Grant, grant};
+use super::seal::seal;
 use super::tag::{Stored, tag};
 use super::{Caller, Deliveries, Outcome, Refusal};
 use crate::controller::from_hex;
+use crate::crowd::{Crowd, Place};
 use crate::fault::Fault;
 
 impl Deliveries {
@@ -27,16 +28,23 @@ impl Deliveries {
         &self,
         authorization: Option<&http::HeaderValue>,
         asked: &DeliverRequest,
-    ) -> Result<Outcome, Refusal> {
+        pods: &Arc<Crowd<String>>,
+    ) -> Result<(Outcome, Place<String>), Refusal> {
         let missing = || Refusal::new(Reason::Unauthenticated, "send the pod's token as a bearer token");
         let token = bearer(authorization).ok_or_else(missing)?;
         let key = PublicKey::from_bytes(&asked.public_key).ok();
         let key = key.filter(|key| key.algorithm() == Algorithm::X25519);
         let key = key.ok_or_else(|| Refusal::new(Reason::Invalid, "publicKey is no X25519 sealing key"))?;
         let caller = review(&self.client, token).await?;
+        let Some(place) = pods.enter(caller.uid.clone()) else {
+            let message = "the pod has not read its last answers yet; will try again";
+            let refusal = Refusal::new(Reason::TooManyRequests, message);
+            audit(&caller, asked, Err(&refusal));
+            return Err(refusal);
+        };
         let outcome = self.answer_pod(&caller, asked, &key).await;
-        audit(&caller, asked, &outcome);
-        outcome
+        audit(&caller, asked, outcome.as_ref());
+        Ok((outcome?, place))
     }
 
     async fn answer_pod(
@@ -201,28 +209,6 @@ impl Deliveries {
             }
         }
     }
-}
-
-fn seal(delivery: &Delivery, key: &PublicKey, caller: &Caller, bundle: &str) -> Result<Vec<u8>, Refusal> {
-    let large = || {
-        Refusal::new(
-            Reason::TooLarge,
-            "the variables together do not fit into one delivery",
-        )
-    };
-    let json = delivery.to_json().map_err(|_| large())?;
-    let context = Context::Delivery { pod_uid: &caller.uid };
-    // EXPOSE: sealed to the sidecar's key here.
-    let sealed = key.seal(&context, json.expose()).map_err(|error| match error {
-        SealError::TooLarge { .. } => large(),
-        SealError::Random | SealError::Cipher => {
-            Refusal::new(Reason::Unavailable, "the operator cannot encrypt; will try again")
-        }
-    })?;
-    if sealed.len() / 3 * 4 + bundle.len() + REQUEST_LIMIT > RESPONSE_LIMIT {
-        return Err(large());
-    }
-    Ok(sealed)
 }
 
 fn unavailable(fault: Fault) -> Refusal {

@@ -5,7 +5,7 @@ use splitvault_wire::{DeliverRequest, Reason};
 use super::{Caller, Outcome, Refusal};
 
 /// Who got what, and who did not. Names of VaultSecrets are shown once the pod's annotation has vouched for them.
-pub(super) fn audit(caller: &Caller, asked: &DeliverRequest, outcome: &Result<Outcome, Refusal>) {
+pub(super) fn audit(caller: &Caller, asked: &DeliverRequest, outcome: Result<&Outcome, &Refusal>) {
     let vouched = |reason| {
         matches!(
             reason,

@@ -96,17 +96,17 @@ async fn world() -> World {
 }
 
 impl World {
-    async fn send(&self, token: Option<&str>, body: Vec<u8>) -> (u16, Vec<u8>) {
+    async fn response(&self, token: Option<&str>, body: Vec<u8>) -> Response {
         let mut request = http::Request::post(DELIVER_PATH);
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let answer = self
-            .router
-            .clone()
-            .oneshot(request.body(Body::from(body)).unwrap())
-            .await
-            .unwrap();
+        let request = request.body(Body::from(body)).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn send(&self, token: Option<&str>, body: Vec<u8>) -> (u16, Vec<u8>) {
+        let answer = self.response(token, body).await;
         let status = answer.status().as_u16();
         (
             status,

@@ -7,6 +7,8 @@ use tower::ServiceExt as _;
 use super::super::*;
 use super::{POD, WEB, pod, review, world};
 
+const OTHER: &str = "/api/v1/namespaces/shop/pods/web-2";
+
 #[tokio::test]
 async fn tokens_of_others_are_refused() {
     let world = world().await;
@@ -54,6 +56,37 @@ async fn pods_that_may_not_are_refused_and_told_so_in_one_event() {
         .collect();
     assert_eq!(reasons, ["NotRequested", "NotAllowed"]);
     assert_eq!(events[0]["regarding"]["uid"], "u-1");
+}
+
+#[tokio::test]
+async fn a_pod_that_does_not_read_its_answers_gets_no_more_of_them() {
+    let world = world().await;
+    let request = DeliverRequest {
+        public_key: world.key.public().to_bytes(),
+        vault_secrets: vec!["web".to_owned()],
+        tag: None,
+    };
+    let request = serde_json::to_vec(&request).unwrap();
+    let mut unread = Vec::new();
+    for _ in 0..OF_A_POD {
+        unread.push(world.response(Some("good"), request.clone()).await);
+        assert_eq!(unread.last().unwrap().status(), 200);
+    }
+    assert_eq!(world.refused("good").await, Reason::TooManyRequests);
+    world.server.put(OTHER, other_pod());
+    world
+        .server
+        .token("other", review("web-2", "u-2", "splitvault", "web"));
+    assert_eq!(world.ask("other", None).await.0, 200, "others are not affected");
+    assert!(unread.pop().is_some());
+    assert_eq!(world.ask("good", None).await.0, 200);
+    assert_eq!(world.ask("good", None).await.0, 200, "what was read is forgotten");
+}
+
+fn other_pod() -> serde_json::Value {
+    let mut other = pod("u-2", "web", "web");
+    other["metadata"]["name"] = json!("web-2");
+    other
 }
 
 #[tokio::test]
