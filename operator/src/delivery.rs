@@ -9,10 +9,12 @@ mod audit;
 mod body;
 mod caller;
 mod grant;
+mod reviews;
 mod seal;
 mod tag;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,11 +33,13 @@ use tokio::time::Instant;
 
 use body::Unsent;
 pub use caller::Caller;
+use reviews::Reviews;
 
 use crate::controller::Suspicions;
 use crate::crowd::{Crowd, Place};
 use crate::events::Events;
 use crate::metrics::Metrics;
+use crate::serve::Peer;
 
 /// From the first byte of a body to its last.
 const BODY: Duration = Duration::from_secs(5);
@@ -85,6 +89,14 @@ impl Refusal {
     }
 }
 
+/// What a request holds.
+struct Question<'a> {
+    /// Where it comes from.
+    peer: Option<IpAddr>,
+    authorization: Option<&'a HeaderValue>,
+    asked: &'a DeliverRequest,
+}
+
 /// What a sidecar gets.
 enum Outcome {
     /// Its variables, sealed, and which revisions they are.
@@ -97,7 +109,13 @@ struct Shared {
     deliveries: Deliveries,
     queue: Semaphore,
     at_once: Arc<Semaphore>,
+    gates: Gates,
+}
+
+/// What keeps one client from taking what is there for all.
+struct Gates {
     pods: Arc<Crowd<String>>,
+    reviews: Reviews,
 }
 
 /// What an answer holds until it is sent.
@@ -112,7 +130,10 @@ pub fn router(deliveries: Deliveries) -> Router {
         deliveries,
         queue: Semaphore::new(QUEUE),
         at_once: Arc::new(Semaphore::new(AT_ONCE)),
-        pods: Crowd::new(OF_A_POD),
+        gates: Gates {
+            pods: Crowd::new(OF_A_POD),
+            reviews: Reviews::default(),
+        },
     };
     Router::new()
         .route(DELIVER_PATH, post(deliver))
@@ -159,11 +180,17 @@ impl Shared {
         let busy = || Refusal::new(Reason::Unavailable, "the operator is busy; will try again");
         let _place = self.queue.try_acquire().map_err(|_| busy())?;
         let (parts, body) = request.into_parts();
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
         let token = parts.headers.get(header::AUTHORIZATION).cloned();
         let asked = read(parts.headers.get(header::CONTENT_LENGTH), body).await?;
         let turn = Arc::clone(&self.at_once).acquire_owned().await;
         let turn = turn.map_err(|_| busy())?;
-        let answer = self.deliveries.answer(token.as_ref(), &asked, &self.pods).await;
+        let question = Question {
+            peer,
+            authorization: token.as_ref(),
+            asked: &asked,
+        };
+        let answer = self.deliveries.answer(&question, &self.gates).await;
         answer.map(|(outcome, place)| (outcome, Held { turn, place }))
     }
 }

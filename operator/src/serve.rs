@@ -1,10 +1,13 @@
 //! HTTP over TLS 1.3 on a listener, until told to stop: the shape of webhook and delivery.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -15,7 +18,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
 
+use crate::crowd::{Crowd, Place};
 use crate::metrics::Metrics;
 
 /// From the first byte to the end of the handshake.
@@ -27,13 +32,20 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(20);
 const STREAMS: u32 = 128;
 const HEADER_BYTES: u32 = 32 * 1024;
+/// One address may have one of so many connections: more than the pods of a node need that come from one address,
+/// and than an API server does, which sends its requests over few.
+const SHARE: usize = 8;
+
+/// The address that a request comes from, as an extension of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
 
 /// How a server is known, and how many may come.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Its name in metrics.
     pub name: &'static str,
-    /// Connections at once; more are closed.
+    /// Connections at once; more are closed, and those of one address beyond its share.
     pub connections: usize,
     /// How long a connection may last: whoever says nothing, or reads nothing, does not keep its place for good.
     pub age: Duration,
@@ -59,6 +71,7 @@ pub async fn serve(
         metrics,
         shutdown: shutdown.clone(),
         seats: Arc::new(Semaphore::new(limits.connections)),
+        peers: Crowd::new((limits.connections / SHARE).max(1)),
     });
     loop {
         let accepted = tokio::select! {
@@ -66,9 +79,10 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((tcp, _)) => {
+            Ok((tcp, address)) => {
+                let peer = Peer(address.ip().to_canonical());
                 let door = Arc::clone(&door);
-                clients.spawn(async move { door.admit(tcp).await });
+                clients.spawn(async move { door.admit(tcp, peer).await });
             }
             Err(error) => {
                 tracing::warn!(%error, server = limits.name, "cannot accept a connection");
@@ -90,18 +104,32 @@ struct Door {
     metrics: Metrics,
     shutdown: CancellationToken,
     seats: Arc<Semaphore>,
+    peers: Arc<Crowd<IpAddr>>,
+}
+
+/// What a connection has until it ends.
+struct Seat {
+    _seat: OwnedSemaphorePermit,
+    _share: Place<IpAddr>,
 }
 
 impl Door {
-    async fn admit(&self, tcp: TcpStream) {
+    async fn admit(&self, tcp: TcpStream, peer: Peer) {
         let name = self.limits.name;
+        let Some(share) = self.peers.enter(peer.0) else {
+            return self.metrics.handshake(name, "too_many_of_peer");
+        };
         let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
             return self.metrics.handshake(name, "too_many");
+        };
+        let seat = Seat {
+            _seat: seat,
+            _share: share,
         };
         let outcome = match tokio::time::timeout(HANDSHAKE, self.handshake(tcp)).await {
             Ok(Ok(tls)) => {
                 self.metrics.handshake(name, "accepted");
-                return self.speak(tls, seat).await;
+                return self.speak(tls, peer, seat).await;
             }
             Ok(Err(_)) => "refused",
             Err(_) => "timed_out",
@@ -114,7 +142,7 @@ impl Door {
         self.acceptor.accept(tcp).await
     }
 
-    async fn speak(&self, tls: TlsStream<TcpStream>, seat: OwnedSemaphorePermit) {
+    async fn speak(&self, tls: TlsStream<TcpStream>, peer: Peer, seat: Seat) {
         let mut http = Builder::new(TokioExecutor::new());
         http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
         http.http2()
@@ -122,7 +150,14 @@ impl Door {
             .keep_alive_interval(KEEP_ALIVE)
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(HEADER_BYTES);
-        let service = TowerToHyperService::new(self.router.clone());
+        let service = self
+            .router
+            .clone()
+            .map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(peer);
+                request
+            });
+        let service = TowerToHyperService::new(service);
         let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(tls), service));
         // How a connection ends is its client's business.
         tokio::select! {

@@ -1,7 +1,6 @@
 //! From an authenticated question to a sealed answer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::Api;
@@ -10,6 +9,7 @@ use splitvault_crypto::SecretString;
 use splitvault_crypto::sealing::{Algorithm, PublicKey};
 use splitvault_vault::{Described, ReadError, Reason as Why};
 use splitvault_wire::{DeliverRequest, DeliverResponse, Delivery, Environment, Reason, Variable};
+use tokio::time::Instant;
 
 use super::admit::admit;
 use super::audit::audit;
@@ -17,26 +17,34 @@ use super::caller::{bearer, review};
 use super::grant::{Grant, grant};
 use super::seal::seal;
 use super::tag::{Stored, tag};
-use super::{Caller, Deliveries, Outcome, Refusal};
+use super::{Caller, Deliveries, Gates, Outcome, Question, Refusal};
 use crate::controller::from_hex;
-use crate::crowd::{Crowd, Place};
+use crate::crowd::Place;
 use crate::fault::Fault;
 
 impl Deliveries {
     /// Answers one question; whoever cannot be told who they are learns nothing.
     pub(super) async fn answer(
         &self,
-        authorization: Option<&http::HeaderValue>,
-        asked: &DeliverRequest,
-        pods: &Arc<Crowd<String>>,
+        question: &Question<'_>,
+        gates: &Gates,
     ) -> Result<(Outcome, Place<String>), Refusal> {
+        let Question {
+            peer,
+            authorization,
+            asked,
+        } = *question;
         let missing = || Refusal::new(Reason::Unauthenticated, "send the pod's token as a bearer token");
         let token = bearer(authorization).ok_or_else(missing)?;
         let key = PublicKey::from_bytes(&asked.public_key).ok();
         let key = key.filter(|key| key.algorithm() == Algorithm::X25519);
         let key = key.ok_or_else(|| Refusal::new(Reason::Invalid, "publicKey is no X25519 sealing key"))?;
+        if !gates.reviews.admit(peer, Instant::now()) {
+            let message = "too many requests come from the pod's address; will try again";
+            return Err(Refusal::new(Reason::TooManyRequests, message));
+        }
         let caller = review(&self.client, token).await?;
-        let Some(place) = pods.enter(caller.uid.clone()) else {
+        let Some(place) = gates.pods.enter(caller.uid.clone()) else {
             let message = "the pod has not read its last answers yet; will try again";
             let refusal = Refusal::new(Reason::TooManyRequests, message);
             audit(&caller, asked, Err(&refusal));

@@ -6,6 +6,7 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
 use tokio::sync::Notify;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream as ClientStream;
@@ -60,6 +61,30 @@ impl Served {
         name: &'static str,
         version: &'static SupportedProtocolVersion,
     ) -> io::Result<ClientStream<TcpStream>> {
+        self.over(TcpStream::connect(self.address).await?, bundle, name, version)
+            .await
+    }
+
+    /// A good client at this address.
+    async fn from(&self, address: [u8; 4]) -> ClientStream<TcpStream> {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((address, 0).into()).unwrap();
+        let (tcp, bundle) = (
+            socket.connect(self.address).await.unwrap(),
+            self.authority.bundle(),
+        );
+        self.over(tcp, bundle, "operator.vault.svc", &rustls::version::TLS13)
+            .await
+            .unwrap()
+    }
+
+    async fn over(
+        &self,
+        tcp: TcpStream,
+        bundle: &str,
+        name: &'static str,
+        version: &'static SupportedProtocolVersion,
+    ) -> io::Result<ClientStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
             roots.add(certificate.unwrap()).unwrap();
@@ -69,7 +94,6 @@ impl Served {
             .with_protocol_versions(&[version])
             .unwrap();
         let config = config.with_root_certificates(roots).with_no_client_auth();
-        let tcp = TcpStream::connect(self.address).await?;
         let name = ServerName::try_from(name).unwrap();
         TlsConnector::from(Arc::new(config)).connect(name, tcp).await
     }
@@ -99,7 +123,7 @@ fn hello() -> Router {
 
 #[tokio::test]
 async fn only_tls_13_with_our_ca_and_name_is_spoken() {
-    let served = served(hello(), 8).await;
+    let served = served(hello(), 64).await;
     assert!(request(&mut served.good().await).await.ends_with("hello"));
     let (other, _) = Authority::make(SystemTime::now()).unwrap();
     let (ours, theirs) = (served.authority.bundle(), other.bundle());
@@ -125,7 +149,7 @@ async fn only_tls_13_with_our_ca_and_name_is_spoken() {
 
 #[tokio::test]
 async fn a_renewed_certificate_is_shown_to_the_next_client() {
-    let served = served(hello(), 8).await;
+    let served = served(hello(), 64).await;
     let shown = |stream: &ClientStream<TcpStream>| stream.get_ref().1.peer_certificates().unwrap()[0].clone();
     let first = shown(&served.good().await);
     issue(&served.authority, &served.certificates);
@@ -141,7 +165,7 @@ async fn what_is_in_flight_is_finished_and_nothing_new_is_taken() {
         wait.notified().await;
         "finished"
     };
-    let served = served(Router::new().route("/", get(slow)), 8).await;
+    let served = served(Router::new().route("/", get(slow)), 64).await;
     let mut stream = served.good().await;
     let answer = tokio::spawn(async move { request(&mut stream).await });
     begun.notified().await;
@@ -165,6 +189,34 @@ async fn beyond_the_limit_connections_are_closed() {
         .await;
     assert!(second.is_err());
     drop(held);
+}
+
+#[tokio::test]
+async fn one_address_gets_its_share_and_no_more() {
+    let served = served(hello(), 2 * SHARE).await;
+    let (first, second) = (served.good().await, served.good().await);
+    let bundle = served.authority.bundle();
+    let again = async || {
+        served
+            .connect(bundle, "operator.vault.svc", &rustls::version::TLS13)
+            .await
+    };
+    assert!(again().await.is_err(), "though most places are free");
+    let mut elsewhere = served.from([127, 0, 0, 2]).await;
+    assert!(request(&mut elsewhere).await.ends_with("hello"));
+    drop((first, second));
+    while again().await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_knows_where_it_comes_from() {
+    let told = async |axum::Extension(peer): axum::Extension<Peer>| peer.0.to_string();
+    let served = served(Router::new().route("/", get(told)), 64).await;
+    assert!(request(&mut served.good().await).await.ends_with("127.0.0.1"));
+    let mut elsewhere = served.from([127, 0, 0, 2]).await;
+    assert!(request(&mut elsewhere).await.ends_with("127.0.0.2"));
 }
 
 #[tokio::test]

@@ -83,6 +83,24 @@ async fn a_pod_that_does_not_read_its_answers_gets_no_more_of_them() {
     assert_eq!(world.ask("good", None).await.0, 200, "what was read is forgotten");
 }
 
+#[tokio::test]
+async fn an_address_that_sends_token_after_token_does_not_load_the_api_server() {
+    let world = world().await;
+    let mut reviewed = 0;
+    let refused = loop {
+        match world.refused("unknown").await {
+            Reason::Unauthenticated => reviewed += 1,
+            other => break other,
+        }
+    };
+    assert_eq!(refused, Reason::TooManyRequests);
+    assert_eq!(
+        world.server.asked().len(),
+        reviewed,
+        "the last one was not reviewed"
+    );
+}
+
 fn other_pod() -> serde_json::Value {
     let mut other = pod("u-2", "web", "web");
     other["metadata"]["name"] = json!("web-2");
