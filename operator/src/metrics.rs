@@ -210,3 +210,6 @@ impl Inner {
 fn histogram() -> Histogram {
     Histogram::new(BUCKETS)
 }
+
+#[cfg(test)]
+mod tests;

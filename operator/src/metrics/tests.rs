@@ -1,0 +1,44 @@
+use std::collections::BTreeSet;
+
+use super::*;
+
+const OPERATIONS: &str = include_str!("../../../docs/operations.md");
+
+#[test]
+fn the_handbook_has_every_metric_and_no_other() {
+    let metrics = Metrics::new();
+    let took = Duration::from_millis(1);
+    metrics.reconciled("Synced", took);
+    metrics.delivered("Delivered", took);
+    metrics.admission("mutate", "allowed", took);
+    metrics.handshake("delivery", "accepted");
+    metrics.swept("Done", 1);
+    let text = metrics.encode().unwrap();
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let shown: BTreeSet<String> = types
+        .map(|line| match line.split_once(' ').unwrap() {
+            (name, "counter") => format!("{name}_total"),
+            (name, "info") => format!("{name}_info"),
+            (name, _) => name.to_owned(),
+        })
+        .collect();
+    let words = OPERATIONS.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+    let told: BTreeSet<String> = words
+        .filter(|word| word.starts_with("splitvault_") && !word.starts_with("splitvault_store_"))
+        .map(str::to_owned)
+        .collect();
+    let shown_here: BTreeSet<String> = shown
+        .iter()
+        .filter(|name| *name != "splitvault_store_up")
+        .cloned()
+        .collect();
+    assert_eq!(told, shown_here);
+    assert!(OPERATIONS.contains("splitvault_store_up"));
+}
+
+#[test]
+fn the_handbook_has_every_reason() {
+    for reason in splitvault_api::Reason::ALL {
+        assert!(OPERATIONS.contains(&format!("\n| `{reason}` |")), "{reason}");
+    }
+}
