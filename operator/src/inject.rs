@@ -9,6 +9,7 @@ mod clashes;
 mod containers;
 mod edits;
 mod identity;
+mod mounts;
 mod refusal;
 mod sidecar;
 mod variables;
@@ -24,7 +25,7 @@ use json_patch::Patch;
 use k8s_openapi::api::core::v1::Pod;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use splitvault_api::{Mode, Refresh, Request, annotations};
+use splitvault_api::{Mode, Request, annotations};
 use splitvault_wire::pod as wire;
 
 use containers::{Target, Way};
@@ -187,42 +188,12 @@ fn apply(
         &field("env"),
         variables::of(target, objects, around.environment_files),
     );
-    edits.append(&field("volumeMounts"), mounts(target, request));
+    edits.append(&field("volumeMounts"), mounts::of(target, request));
     if target.way == Way::Exec {
         edits.prepend(
             &field("command"),
             vec![json!(wire::COPIED_BINARY), json!("exec"), json!("--")],
         );
-    }
-}
-
-/// Where the container finds the files; kubelet needs no mount for those that it reads itself.
-fn mounts(target: &Target<'_>, request: &Request) -> Vec<Value> {
-    let env = |path: &str| json!({"name": wire::ENV_VOLUME, "mountPath": path, "readOnly": true});
-    match (target.way, &request.path) {
-        (Way::Kubelet, _) => Vec::new(),
-        (Way::Exec, _) => {
-            vec![
-                env(wire::ENV_DIRECTORY),
-                json!({"name": wire::BIN_VOLUME, "mountPath": wire::BIN_DIRECTORY, "readOnly": true}),
-            ]
-        }
-        (Way::File, None) => vec![env(wire::ENV_DIRECTORY)],
-        (Way::File, Some(path)) => {
-            let mut mount = env(mount_path(path, request.refresh));
-            if request.refresh == Refresh::Once {
-                mount["subPath"] = json!(wire::ENV_FILE);
-            }
-            vec![mount]
-        }
-    }
-}
-
-/// A file that stays as it is is mounted by itself. One that is replaced by rename needs its directory mounted.
-fn mount_path(path: &str, refresh: Refresh) -> &str {
-    match refresh {
-        Refresh::Once => path,
-        Refresh::Every(_) => path.rsplit_once('/').map_or(path, |(directory, _)| directory),
     }
 }
 

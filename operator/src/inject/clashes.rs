@@ -56,7 +56,7 @@ fn mounted(target: &Target<'_>, request: &Request) -> Result<(), Refusal> {
         .chain(devices)
         .map(|path| path.trim_end_matches('/'))
         .collect();
-    for mount in mounts(target, request) {
+    for mount in mounts::of(target, request) {
         let path = mount["mountPath"].as_str().unwrap_or_default();
         if taken.contains(&path) {
             return Err(Refusal::MountTaken {
