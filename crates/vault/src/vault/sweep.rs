@@ -6,6 +6,7 @@
 //! what is claimed. A listed token that is not claimed then never will be: its write either committed before the
 //! fence, and its claim was read, or must begin again with new tokens. Before that, a look finds out whether there is
 //! anything to do, and writes of this process are let land, so a sweep without orphans neither writes nor disturbs.
+//! That look opens every row once, however many values there are: it remembers eight bytes of each claimed token.
 
 use splitvault_values::{StoreError, Token};
 
@@ -20,8 +21,12 @@ const CHUNK: usize = 250_000;
 /// UIDs on one page.
 const PAGE: u32 = 500;
 
+/// Is told of claimed tokens.
+type Visit<'a> = &'a mut (dyn FnMut(Token) + Send);
+
 impl Vault {
-    /// Removes the values that nothing claims. Opens every row, one revision at a time, and no value.
+    /// Removes the values that nothing claims. Opens every row, one revision at a time, and no value; once when there is
+    /// no orphan. Takes 8 bytes of memory for each value that is claimed.
     ///
     /// To be called when every object was held against its status by [`Self::check`]: values whose claims are in a
     /// part of the key database that was rolled back or lost look like orphans. While a check has found such an
@@ -30,20 +35,23 @@ impl Vault {
     /// # Errors
     /// See [`SweepError`]. Whenever anything cannot be read, so that its claims are not known, nothing more is removed.
     pub async fn sweep(&self) -> Result<Swept, SweepError> {
+        let claimed = self.outline_claims().await?;
         let mut removed = 0;
         let mut after = None;
         loop {
-            let chunk = self.list(after).await?;
+            let mut chunk = self.list(after).await?;
             let Some(last) = chunk.last().copied() else {
                 return Ok(Swept { removed });
             };
             after = Some(last);
+            // What was written since looks unclaimed too, and is made sure of. An orphan that shares its outline with a
+            // claimed token, which is one in 2^64 for each pair, is overlooked.
+            chunk.retain(|token| claimed.binary_search(&outline(*token)).is_err());
             removed += self.sweep_chunk(chunk).await?;
         }
     }
 
-    async fn sweep_chunk(&self, listed: Vec<Token>) -> Result<usize, SweepError> {
-        let candidates = self.unclaimed(listed).await?;
+    async fn sweep_chunk(&self, candidates: Vec<Token>) -> Result<usize, SweepError> {
         if candidates.is_empty() {
             return Ok(0);
         }
@@ -78,16 +86,25 @@ impl Vault {
         Ok(chunk)
     }
 
+    /// The outlines of all claimed tokens, ascending.
+    async fn outline_claims(&self) -> Result<Vec<u64>, SweepError> {
+        let mut outlines = Vec::new();
+        self.visit_claims(&mut |token| outlines.push(outline(token)))
+            .await?;
+        outlines.sort_unstable();
+        outlines.dedup();
+        Ok(outlines)
+    }
+
     /// Those of the ascending tokens that no revision claims.
     async fn unclaimed(&self, tokens: Vec<Token>) -> Result<Vec<Token>, SweepError> {
         let mut claimed = vec![false; tokens.len()];
-        let mut page = self.keys.uids(None, PAGE).await?;
-        while let Some(last) = page.last() {
-            for uid in &page {
-                self.mark(uid, &tokens, &mut claimed).await?;
+        let mut mark = |token| {
+            if let Ok(index) = tokens.binary_search(&token) {
+                claimed[index] = true;
             }
-            page = self.keys.uids(Some(last), PAGE).await?;
-        }
+        };
+        self.visit_claims(&mut mark).await?;
         let claims = tokens.into_iter().zip(claimed);
         Ok(claims
             .filter(|(_, claimed)| !claimed)
@@ -95,20 +112,28 @@ impl Vault {
             .collect())
     }
 
-    /// Marks what an environment and its history claim. To mark too much is harmless.
-    async fn mark(&self, uid: &str, tokens: &[Token], claimed: &mut [bool]) -> Result<(), SweepError> {
+    /// Visits every claimed token at least once.
+    async fn visit_claims(&self, visit: Visit<'_>) -> Result<(), SweepError> {
+        let mut page = self.keys.uids(None, PAGE).await?;
+        while let Some(last) = page.last() {
+            for uid in &page {
+                self.visit_environment(uid, visit).await?;
+            }
+            page = self.keys.uids(Some(last), PAGE).await?;
+        }
+        Ok(())
+    }
+
+    /// Visits what an environment and its history claim. To visit too much is harmless.
+    async fn visit_environment(&self, uid: &str, visit: Visit<'_>) -> Result<(), SweepError> {
         for _ in 0..ATTEMPTS {
             let Some((head, rows)) = self.keys.current(uid).await? else {
                 return Ok(());
             };
             let manifest = self.manifest(&head)?;
-            let mut mark = |entry: &Entry| {
-                if let Ok(index) = tokens.binary_search(&entry.claim.token) {
-                    claimed[index] = true;
-                }
-            };
+            let mut claim = |entry: &Entry| visit(entry.claim.token);
             let entries = self.entries(&head, head.revision, &manifest, &rows)?;
-            entries.iter().for_each(&mut mark);
+            entries.iter().for_each(&mut claim);
             let mut whole = true;
             for past in &manifest.history {
                 let Some((manifest, rows)) = self.fetch(&head, past.revision).await? else {
@@ -116,7 +141,7 @@ impl Vault {
                     break;
                 };
                 let entries = self.entries(&head, past.revision, &manifest, &rows)?;
-                entries.iter().for_each(&mut mark);
+                entries.iter().for_each(&mut claim);
             }
             if whole {
                 return Ok(());
@@ -131,4 +156,12 @@ impl Vault {
             environments => Err(SweepError::Suspended { environments }),
         }
     }
+}
+
+/// The first half of a token, which is random.
+fn outline(token: Token) -> u64 {
+    let [first, ..] = token.as_bytes().as_chunks::<8>().0 else {
+        return 0;
+    };
+    u64::from_be_bytes(*first)
 }
