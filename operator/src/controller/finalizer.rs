@@ -9,18 +9,23 @@ use splitvault_api::VaultSecret;
 
 use super::{FINALIZER, Meta};
 use crate::fault::Fault;
+use crate::secret::Version;
 
-/// The object as the watch knows it, or newer, with our finalizer unless it is being deleted: nothing is stored for an object that could
+/// The object as it is now, or in [`Version::Any`] not older than the watch knows it, with our finalizer unless it is being deleted: nothing is stored for an object that could
 /// vanish unnoticed. `None` when it is gone.
 ///
 /// # Errors
 /// As the API server has them.
-pub(super) async fn claim(client: &Client, meta: &Meta) -> Result<Option<VaultSecret>, Fault> {
+pub(super) async fn claim(
+    client: &Client,
+    meta: &Meta,
+    version: Version,
+) -> Result<Option<VaultSecret>, Fault> {
     let (name, namespace) = (meta.name_any(), meta.namespace().unwrap_or_default());
     let api: Api<VaultSecret> = Api::namespaced(client.clone(), &namespace);
     if is_claimed(meta.finalizers()) || meta.metadata.deletion_timestamp.is_some() {
         // Not older than what the watch has told, which the API server has in its cache.
-        let known = meta.resource_version();
+        let known = meta.resource_version().filter(|_| version == Version::Any);
         let params = known.map_or_else(GetParams::default, |version| GetParams::at(&version));
         return match api.get_with(&name, &params).await.map_err(Fault::from) {
             Ok(found) => Ok(Some(found).filter(|found| found.metadata.uid == meta.metadata.uid)),

@@ -1,8 +1,8 @@
 //! How long to wait until the next look. Pure, but for the dice.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
@@ -23,25 +23,39 @@ pub(super) const LATER: Duration = Duration::from_secs(5 * 60);
 /// The least between two looks at Secrets: with more of them than fit into the pause, each is looked at less often.
 const EACH: Duration = Duration::from_millis(20);
 
-/// UIDs of the objects whose Secret is followed.
+/// The objects whose Secret is followed, by UID; whether each is settled: the last look at it wrote nothing.
 #[derive(Debug, Default)]
-pub struct Followed(Mutex<HashSet<String>>);
+pub struct Followed(Mutex<HashMap<String, bool>>);
 
 impl Followed {
-    /// Whether this one's is.
+    fn all(&self) -> MutexGuard<'_, HashMap<String, bool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This one's is followed, or not any more.
     pub(super) fn set(&self, uid: &str, followed: bool) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !followed {
-            all.remove(uid);
-        } else if !all.contains(uid) {
-            all.insert(uid.to_owned());
+        if followed {
+            self.all().entry(uid.to_owned()).or_default();
+        } else {
+            self.all().remove(uid);
+        }
+    }
+
+    /// Begins a look; answers whether the object is settled, so that no cache can be behind what we wrote ourselves.
+    pub(super) fn begin(&self, uid: &str) -> bool {
+        self.all().get_mut(uid).is_some_and(std::mem::take)
+    }
+
+    /// Ends a look that wrote nothing, if the object is followed.
+    pub(super) fn settle(&self, uid: &str) {
+        if let Some(settled) = self.all().get_mut(uid) {
+            *settled = true;
         }
     }
 
     /// Between two looks at one: `least`, or longer when there are so many that the API server would feel it.
     fn pause(&self, least: Duration) -> Duration {
-        let count = self.0.lock().unwrap_or_else(PoisonError::into_inner).len();
-        least.max(EACH * u32::try_from(count).unwrap_or(u32::MAX))
+        least.max(EACH * u32::try_from(self.all().len()).unwrap_or(u32::MAX))
     }
 }
 

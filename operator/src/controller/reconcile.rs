@@ -18,6 +18,7 @@ use super::source::{self, Owner};
 use super::status::{self, Verdict};
 use super::stored;
 use super::{Context, Meta};
+use crate::secret::Version;
 
 /// Bounds one reconcile: whatever hangs must not hold up the others.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -64,7 +65,9 @@ impl Context {
 
     async fn work(&self, meta: &Meta) -> (Reason, Action) {
         let reading = self.room.to_read().await;
-        let claimed = claim(&self.client, meta).await;
+        let settled = self.followed.begin(&meta.uid().unwrap_or_default());
+        let version = if settled { Version::Any } else { Version::Newest };
+        let claimed = claim(&self.client, meta, version).await;
         drop(reading);
         let object = match claimed {
             Ok(Some(object)) => object,
@@ -93,7 +96,12 @@ impl Context {
         let reason = verdict.reason;
         log(&object, &verdict);
         match status::write(&self.client, &self.events, &object, &verdict).await {
-            Ok(()) => (reason, self.action(&object, next, followed)),
+            Ok(written) => {
+                if !written {
+                    self.followed.settle(&object.uid().unwrap_or_default());
+                }
+                (reason, self.action(&object, next, followed))
+            }
             Err(fault) => (reason, retry(meta, fault)),
         }
     }

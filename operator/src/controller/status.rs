@@ -112,7 +112,7 @@ impl Verdict {
     }
 }
 
-/// Writes the status, if it says something new, and tells people, if it is news.
+/// Writes the status, if it says something new, and tells people, if it is news. Answers whether it was new.
 ///
 /// # Errors
 /// As the API server has them; an object that is gone is none.
@@ -121,9 +121,10 @@ pub(super) async fn write(
     events: &Events,
     object: &VaultSecret,
     verdict: &Verdict,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let status = verdict.status(object, Timestamp::now());
-    if object.status.as_ref() != Some(&status) {
+    let new = object.status.as_ref() != Some(&status);
+    if new {
         let metadata = &object.metadata;
         let (Some(name), Some(namespace)) = (&metadata.name, &metadata.namespace) else {
             return Err(Fault::Malformed);
@@ -143,7 +144,7 @@ pub(super) async fn write(
             .map_err(Fault::from)
         {
             Ok(_) => {}
-            Err(Fault::NotFound) => return Ok(()),
+            Err(Fault::NotFound) => return Ok(true),
             Err(fault) => return Err(fault),
         }
     }
@@ -158,7 +159,7 @@ pub(super) async fn write(
             )
             .await;
     }
-    Ok(())
+    Ok(new)
 }
 
 #[cfg(test)]
