@@ -9,6 +9,7 @@ mod audit;
 mod body;
 mod caller;
 mod grant;
+mod problem;
 mod reviews;
 mod seal;
 mod tag;

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use splitvault_crypto::{SecretBytes, SecretString};
-use splitvault_wire::{DELIVER_PATH, DeliverError, DeliverRequest};
+use splitvault_wire::{DELIVER_PATH, DeliverError, DeliverRequest, Problem};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -143,13 +143,17 @@ impl Operator {
         Ok(())
     }
 
-    /// Asks for the variables; `None` when the answer would be the one with this tag.
+    /// Asks for the variables; `None` when the answer would be the one with this tag. Tells of a problem with the last.
     ///
     /// # Errors
     /// [`AskError`]
-    pub async fn ask(&self, tag: Option<&str>) -> Result<Option<Answer>, AskError> {
+    pub async fn ask(
+        &self,
+        tag: Option<&str>,
+        problem: Option<&Problem>,
+    ) -> Result<Option<Answer>, AskError> {
         let key = Ephemeral::make()?;
-        let request = self.request(&key, tag)?;
+        let request = self.request(&key, tag, problem)?;
         let tls = within(CONNECT, self.connect()).await?;
         within(EXCHANGE, async {
             let (mut sender, connection) = http1::handshake(TokioIo::new(tls)).await?;
@@ -166,11 +170,17 @@ impl Operator {
         .await
     }
 
-    fn request(&self, key: &Ephemeral, tag: Option<&str>) -> Result<Request<Full<Bytes>>, AskError> {
+    fn request(
+        &self,
+        key: &Ephemeral,
+        tag: Option<&str>,
+        problem: Option<&Problem>,
+    ) -> Result<Request<Full<Bytes>>, AskError> {
         let body = DeliverRequest {
             public_key: key.public(),
             vault_secrets: self.vault_secrets.clone(),
             tag: tag.map(str::to_owned),
+            problem: problem.cloned(),
         };
         let body = serde_json::to_vec(&body).map_err(|_| AskError::Malformed("the question"))?;
         let mut request = Request::new(Full::from(body));

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use splitvault_wire::Problem;
 use splitvault_wire::pod::{BIN_DIRECTORY, CA_FILE, COPIED_BINARY, GATE_ENV};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::answer::Answer;
 use crate::ask::{AskError, Operator};
@@ -14,8 +14,10 @@ use crate::copy::copy;
 use crate::gate::{self, Revisions};
 use crate::log::{self, Changes};
 use crate::pace::{self, Backoff, Urgency};
-use crate::render::{RenderError, render};
+use crate::render::render;
+use crate::round::RoundError;
 use crate::settings::Settings;
+use crate::stop::Stop;
 use crate::target::{Target, TargetError};
 use crate::tls::UntrustedCa;
 use crate::wait::GAVE_UP;
@@ -34,27 +36,6 @@ pub(crate) enum AttendError {
     Copy(#[source] io::Error),
     #[error("cannot start: {0}")]
     Start(#[source] io::Error),
-}
-
-/// Why there are no new files.
-#[derive(Debug, thiserror::Error)]
-enum RoundError {
-    #[error(transparent)]
-    Ask(#[from] AskError),
-    #[error(transparent)]
-    Render(#[from] RenderError),
-    #[error("cannot write the files: {0}")]
-    Write(#[from] io::Error),
-}
-
-impl RoundError {
-    const fn urgency(&self) -> Urgency {
-        match self {
-            Self::Ask(error) => error.urgency(),
-            Self::Render(_) => Urgency::Slow,
-            Self::Write(_) => Urgency::Soon,
-        }
-    }
 }
 
 /// Attends the pod until its time is over.
@@ -80,6 +61,7 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
         operator,
         known,
         tag: None,
+        problem: None,
         backoff: Backoff::default(),
     };
     let ended = runtime.block_on(async {
@@ -110,27 +92,6 @@ fn trusted(settings: &Settings, target: &Target) -> Result<Operator, UntrustedCa
     Ok(operator)
 }
 
-struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Stop {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
 struct Attendant {
     settings: Settings,
     target: Target,
@@ -139,6 +100,8 @@ struct Attendant {
     known: Option<Revisions>,
     /// Of the answer that was written last; an earlier run of this container leaves none.
     tag: Option<String>,
+    /// Why the last delivery could not be written; told to the operator with every question until one was.
+    problem: Option<Problem>,
     reasons: Changes,
     backoff: Backoff,
 }
@@ -174,18 +137,30 @@ impl Attendant {
 
     /// Asks once, and writes what is new.
     async fn round(&mut self) -> Result<(), RoundError> {
-        let Some(answer) = self.operator.ask(self.tag.as_deref()).await? else {
-            self.reasons.settle();
+        let Some(answer) = self.ask().await? else {
+            self.settle();
             return Ok(());
         };
         let revisions = answer.revisions();
         self.write(&answer, &revisions)?;
         self.trust(&answer.ca_bundle)?;
-        self.reasons.settle();
+        self.settle();
         log::say(format_args!("delivered: {}", gate::list(&revisions)));
         self.known = Some(revisions);
         self.tag = Some(answer.tag);
         Ok(())
+    }
+
+    async fn ask(&self) -> Result<Option<Answer>, AskError> {
+        self.operator
+            .ask(self.tag.as_deref(), self.problem.as_ref())
+            .await
+    }
+
+    /// What the operator has is there.
+    fn settle(&mut self) {
+        self.reasons.settle();
+        self.problem = None;
     }
 
     /// Writes all files, the gate last.
@@ -212,9 +187,23 @@ impl Attendant {
         }
     }
 
+    /// A person has to mend a problem, but must hear of it first.
+    fn urgency(&mut self, error: &RoundError) -> Urgency {
+        match error {
+            RoundError::Render(error) => {
+                let problem = Some(error.problem());
+                let told = self.problem == problem;
+                self.problem = problem;
+                if told { Urgency::Slow } else { Urgency::Soon }
+            }
+            other => other.urgency(),
+        }
+    }
+
     /// How long to wait after a failure; `None` when there is no need to go on.
     fn pause_after(&mut self, error: &RoundError) -> Option<Duration> {
-        let pause = self.backoff.next(error.urgency());
+        let urgency = self.urgency(error);
+        let pause = self.backoff.next(urgency);
         match (&self.known, self.settings.refresh) {
             (None, _) => {
                 self.reasons.say(format_args!("no variables yet: {error}"));

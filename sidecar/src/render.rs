@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use splitvault_crypto::{SecretBytes, SecretString};
 use splitvault_dotenv::{Dialect, Dotenv, Name, write};
 use splitvault_wire::pod::{ENV_BIN, ENV_FILE, KUBELET_ENV};
-use splitvault_wire::{Delivery, Environment, Variable};
+use splitvault_wire::{Delivery, Environment, Problem, ProblemKind, Variable};
 
 use crate::settings::Modes;
 
@@ -61,6 +61,23 @@ pub enum RenderError {
          or spec.exposeNames: false and an explicit command"
     )]
     KubeletLimit,
+}
+
+impl RenderError {
+    /// What the operator is told: nothing secret.
+    pub(crate) fn problem(&self) -> Problem {
+        let (kind, vault_secret) = match self {
+            Self::Name { vault_secret } => (ProblemKind::UnusableName, Some(vault_secret)),
+            Self::Limits { vault_secret } => (ProblemKind::TooManyVariables, Some(vault_secret)),
+            Self::Value { vault_secret } => (ProblemKind::ValueNotForFile, Some(vault_secret)),
+            Self::Kubelet { vault_secret, .. } => (ProblemKind::ValueNotForKubelet, Some(vault_secret)),
+            Self::KubeletLimit => (ProblemKind::TooLongForKubelet, None),
+        };
+        Problem {
+            vault_secret: vault_secret.cloned(),
+            kind,
+        }
+    }
 }
 
 /// Writes the files that these modes ask for.

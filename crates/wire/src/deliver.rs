@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base64_bytes;
+use crate::{Problem, base64_bytes};
 
 /// Where the operator takes delivery requests.
 pub const DELIVER_PATH: &str = "/v1/deliver";
@@ -25,6 +25,9 @@ pub struct DeliverRequest {
     /// The [`DeliverResponse::tag`] of what the sidecar holds already, if it holds anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
+    /// Why the files of the last delivery are not there, if they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
 }
 
 /// The answer with status 200. When the request's `tag` is that of the answer, the status is 204 and there is no body.
@@ -51,11 +54,15 @@ mod tests {
             public_key: vec![1, 0xff, 0xfe],
             vault_secrets: vec!["web".to_owned(), "db".to_owned()],
             tag: Some("t7".to_owned()),
+            problem: Some(Problem {
+                vault_secret: None,
+                kind: crate::ProblemKind::TooLongForKubelet,
+            }),
         };
         let json = serde_json::to_string(&request).unwrap();
         assert_eq!(
             json,
-            r#"{"publicKey":"Af/+","vaultSecrets":["web","db"],"tag":"t7"}"#
+            r#"{"publicKey":"Af/+","vaultSecrets":["web","db"],"tag":"t7","problem":{"kind":"TooLongForKubelet"}}"#
         );
         assert_eq!(serde_json::from_str::<DeliverRequest>(&json).unwrap(), request);
     }
@@ -64,7 +71,7 @@ mod tests {
     fn a_request_for_the_first_time_has_no_tag() {
         let json = r#"{"publicKey":"","vaultSecrets":[]}"#;
         let request: DeliverRequest = serde_json::from_str(json).unwrap();
-        assert_eq!(request.tag, None);
+        assert_eq!((&request.tag, &request.problem), (&None, &None));
         assert_eq!(serde_json::to_string(&request).unwrap(), json);
     }
 

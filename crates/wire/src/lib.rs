@@ -8,8 +8,10 @@ mod base64_bytes;
 mod content;
 mod deliver;
 pub mod pod;
+mod problem;
 mod reason;
 
 pub use content::{DecodeError, Delivery, EncodeError, Environment, Variable};
 pub use deliver::{DELIVER_PATH, DeliverRequest, DeliverResponse, REQUEST_LIMIT, RESPONSE_LIMIT};
+pub use problem::{Problem, ProblemKind};
 pub use reason::{DeliverError, Reason};

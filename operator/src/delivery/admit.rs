@@ -77,6 +77,7 @@ mod tests {
             public_key: Vec::new(),
             vault_secrets: names.iter().map(|name| (*name).to_owned()).collect(),
             tag: None,
+            problem: None,
         }
     }
 

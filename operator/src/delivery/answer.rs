@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{ObjectReference, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use splitvault_api::VaultSecret;
 use splitvault_crypto::SecretString;
@@ -15,6 +15,7 @@ use super::admit::admit;
 use super::audit::audit;
 use super::caller::{bearer, review};
 use super::grant::{Grant, grant};
+use super::problem;
 use super::seal::seal;
 use super::tag::{Stored, tag};
 use super::{Caller, Deliveries, Gates, Outcome, Question, Refusal};
@@ -68,18 +69,30 @@ impl Deliveries {
             .map_err(|error| unavailable(error.into()))?;
         let pod = pod.ok_or_else(|| Refusal::new(Reason::PodNotFound, "there is no such pod"))?;
         let outcome = match admit(&pod, caller, asked) {
-            Ok(()) => self.deliver(caller, asked, key).await,
+            Ok(()) => {
+                self.pass_on(caller, asked).await;
+                self.deliver(caller, asked, key).await
+            }
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = &outcome
             && refusal.reason != Reason::PodNotFound
         {
-            let about = reference(caller);
+            let about = caller.reference();
             self.events
                 .warn(&about, "Deliver", refusal.reason.as_str(), &refusal.message)
                 .await;
         }
         outcome
+    }
+
+    /// The sidecar's problem, to the pod's owner. What it is about was vouched for.
+    async fn pass_on(&self, caller: &Caller, asked: &DeliverRequest) {
+        if let Some((reason, note)) = problem::tell(asked) {
+            self.events
+                .warn(&caller.reference(), "Deliver", reason, &note)
+                .await;
+        }
     }
 
     async fn deliver(
@@ -225,15 +238,4 @@ fn unavailable(fault: Fault) -> Refusal {
         Reason::Unavailable,
         "the API server does not answer; will try again",
     )
-}
-
-fn reference(caller: &Caller) -> ObjectReference {
-    ObjectReference {
-        api_version: Some("v1".to_owned()),
-        kind: Some("Pod".to_owned()),
-        name: Some(caller.pod.clone()),
-        namespace: Some(caller.namespace.clone()),
-        uid: Some(caller.uid.clone()),
-        ..ObjectReference::default()
-    }
 }

@@ -1,6 +1,7 @@
 //! Who asks: a pod, proven by the token that kubelet projected into it. Pure, but for the question to the API server.
 
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::PostParams;
 use kube::{Api, Client};
 use splitvault_wire::{Reason, pod::TOKEN_AUDIENCE};
@@ -24,6 +25,20 @@ pub struct Caller {
     pub pod: String,
     /// The pod's UID.
     pub uid: String,
+}
+
+impl Caller {
+    /// The pod, for events about it.
+    pub(super) fn reference(&self) -> ObjectReference {
+        ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Pod".to_owned()),
+            name: Some(self.pod.clone()),
+            namespace: Some(self.namespace.clone()),
+            uid: Some(self.uid.clone()),
+            ..ObjectReference::default()
+        }
+    }
 }
 
 /// The bearer token of an `Authorization` header (RFC 6750, section 2.1).

@@ -119,6 +119,7 @@ impl World {
             public_key: self.key.public().to_bytes(),
             vault_secrets: vec!["web".to_owned()],
             tag: tag.map(str::to_owned),
+            problem: None,
         };
         self.send(Some(token), serde_json::to_vec(&request).unwrap())
             .await

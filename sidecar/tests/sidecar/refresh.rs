@@ -1,6 +1,6 @@
 //! A sidecar that stays: newer revisions, outages, its own restarts.
 
-use splitvault_wire::{DeliverRequest, Delivery, Reason, pod};
+use splitvault_wire::{DeliverRequest, Delivery, Problem, ProblemKind, Reason, pod};
 
 use crate::operator::{Operator, POD, Reply, TAG, delivered, environment};
 use crate::process::{Process, eventually, program};
@@ -25,6 +25,40 @@ async fn a_newer_revision_replaces_the_files() {
     assert_eq!(asked[0].request.tag, None);
     assert_eq!(asked[1].request.tag.as_deref(), Some(TAG));
     assert!(process.runs());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_is_told_what_kubelet_cannot_set() {
+    let operator = Operator::start(&[Reply::Web(1, &[("CANARY_NAME", "CANARY'VALUE")])]).await;
+    let process = Process::attend(&operator, &[(pod::REFRESH, "1"), (pod::KUBELET, "1")]);
+    eventually("it asks again", || operator.asked().len() >= 2).await;
+    let asked = operator.asked();
+    assert_eq!(asked[0].request.problem, None);
+    let problem = Problem {
+        vault_secret: Some("web".to_owned()),
+        kind: ProblemKind::ValueNotForKubelet,
+    };
+    assert_eq!(asked[1].request.problem, Some(problem));
+    assert_eq!(
+        asked[1].request.tag, None,
+        "it does not hold what it could not write"
+    );
+    assert!(
+        !serde_json::to_string(&asked[1].request)
+            .unwrap()
+            .contains("CANARY")
+    );
+    process.says("kubelet cannot set").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_problem_that_is_mended_is_not_told_again() {
+    let broken = Reply::Web(1, &[("A", "it's")]);
+    let operator = Operator::start(&[broken, FIRST, Reply::Current]).await;
+    let _process = Process::attend(&operator, &[(pod::REFRESH, "1"), (pod::KUBELET, "1")]);
+    eventually("it asks again", || operator.asked().len() >= 3).await;
+    assert!(operator.asked()[1].request.problem.is_some());
+    assert_eq!(operator.asked()[2].request.problem, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use splitvault_crypto::sealing::{Algorithm, KeyPair};
+use splitvault_wire::{Problem, ProblemKind};
 use tower::ServiceExt as _;
 
 use super::super::*;
@@ -65,6 +66,7 @@ async fn a_pod_that_does_not_read_its_answers_gets_no_more_of_them() {
         public_key: world.key.public().to_bytes(),
         vault_secrets: vec!["web".to_owned()],
         tag: None,
+        problem: None,
     };
     let request = serde_json::to_vec(&request).unwrap();
     let mut unread = Vec::new();
@@ -105,6 +107,34 @@ fn other_pod() -> serde_json::Value {
     let mut other = pod("u-2", "web", "web");
     other["metadata"]["name"] = json!("web-2");
     other
+}
+
+#[tokio::test]
+async fn what_a_sidecar_could_not_write_is_told_in_one_event() {
+    let world = world().await;
+    let ask = |inject: &'static str, kind| {
+        world.server.put(POD, pod("u-1", "web", inject));
+        let request = DeliverRequest {
+            public_key: world.key.public().to_bytes(),
+            vault_secrets: vec!["web".to_owned()],
+            tag: None,
+            problem: Some(Problem {
+                vault_secret: Some("web".to_owned()),
+                kind,
+            }),
+        };
+        world.send(Some("good"), serde_json::to_vec(&request).unwrap())
+    };
+    let (kubelet, long) = (ProblemKind::ValueNotForKubelet, ProblemKind::TooLongForKubelet);
+    assert_eq!(ask("db", long).await.0, 403);
+    for kind in [kubelet, kubelet] {
+        assert_eq!(ask("web", kind).await.0, 200);
+    }
+    let events = world.server.events();
+    let reasons: Vec<_> = events.iter().map(|event| event["reason"].clone()).collect();
+    assert_eq!(reasons, ["NotRequested", "ValueNotForKubelet"]);
+    assert_eq!(events[1]["regarding"]["name"], "web-1");
+    assert_eq!(events[1]["type"], "Warning");
 }
 
 #[tokio::test]
@@ -153,6 +183,7 @@ async fn hostile_bodies_are_refused_before_anyone_is_asked() {
         public_key: xwing.public().to_bytes(),
         vault_secrets: vec!["web".to_owned()],
         tag: None,
+        problem: None,
     };
     bodies.push(serde_json::to_vec(&request).unwrap());
     for body in bodies {
