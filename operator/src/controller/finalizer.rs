@@ -11,8 +11,8 @@ use super::{FINALIZER, Meta};
 use crate::fault::Fault;
 use crate::secret::Version;
 
-/// The object as it is now, or in [`Version::Any`] not older than the watch knows it, with our finalizer unless it is being deleted: nothing is stored for an object that could
-/// vanish unnoticed. `None` when it is gone.
+/// The object as it is now, or in [`Version::Any`] not older than the watch knows it, with our finalizer unless it is
+/// being deleted: nothing is stored for an object that could vanish unnoticed. `None` when it is gone.
 ///
 /// # Errors
 /// As the API server has them.
