@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use splitvault_crypto::SecretBytes;
-use splitvault_wire::pod::{ENV_BIN, KEEP};
+use splitvault_wire::pod::{ENV_BIN, KEEP, RESERVED};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, interval, interval_at};
 
@@ -51,7 +51,11 @@ pub(crate) fn exec(request: &Exec, directory: &Path) -> ExitCode {
     match variables(content.expose()) {
         Some(variables) => {
             let kept = |name: &OsStr| keep.iter().any(|kept| name == kept.as_str());
-            command.envs(variables.into_iter().filter(|(name, _)| !kept(name)))
+            command.envs(
+                variables
+                    .into_iter()
+                    .filter(|(name, _)| !kept(name) && !is_reserved(name)),
+            )
         }
         None => return failed(&io::ErrorKind::InvalidData.into()),
     };
@@ -105,6 +109,11 @@ fn wait(path: &Path) -> io::Result<Option<SecretBytes>> {
             }
         }
     })
+}
+
+/// Kubelet is given no such name either.
+fn is_reserved(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(RESERVED.as_bytes())
 }
 
 /// The variables in the file, or nothing if it is none of ours.

@@ -1,5 +1,7 @@
 //! What the webhook writes into a pod and the sidecar finds there: variables, volumes, paths.
 
+/// What starts with this steers Splitvault: a container gets no such variable from a VaultSecret.
+pub const RESERVED: &str = "SPLITVAULT_";
 /// Variable of the sidecar: the delivery API's URL, `https://…`.
 pub const OPERATOR: &str = "SPLITVAULT_OPERATOR";
 /// Variable of the sidecar: the certificates (PEM) that the operator's must chain to.

@@ -11,8 +11,6 @@ use super::{Exposed, Injectable, Names};
 
 /// Names in one warning; the API server cuts a warning after 256 bytes.
 const SHOWN: usize = 5;
-/// What starts with this steers Splitvault, and comes from no VaultSecret.
-const RESERVED: &str = "SPLITVAULT_";
 
 /// The entries. They come before the pod's own, so that those may refer to them by `$(NAME)`.
 pub(super) fn of(target: &Target<'_>, objects: &[Injectable], environment_files: bool) -> Vec<Value> {
@@ -165,7 +163,7 @@ fn usable(objects: &[Injectable]) -> Vec<&Exposed> {
 }
 
 fn is_usable(name: &str) -> bool {
-    is_name(name) && !name.starts_with(RESERVED)
+    is_name(name) && !name.starts_with(wire::RESERVED)
 }
 
 /// `[A-Za-z_][A-Za-z0-9_]*`: what every shell and every kubelet takes.

@@ -54,6 +54,27 @@ fn values_arrive_byte_for_byte() {
 }
 
 #[test]
+fn what_steers_splitvault_comes_from_no_vault_secret() {
+    let content = b"A=1\0SPLITVAULT_KEEP=A\0SPLITVAULT_REVISION=web:9\0SPLITVAULT_=x\0splitvault_b=2\0";
+    let (_directory, mut command) = exec(content);
+    let output = command
+        .args(["--", "env", "-0"])
+        .env("PATH", "/usr/bin:/bin")
+        .env(pod::REVISION, "web:3")
+        .output()
+        .unwrap();
+    assert_eq!(
+        environment(&output),
+        [
+            "A=1",
+            "PATH=/usr/bin:/bin",
+            "SPLITVAULT_REVISION=web:3",
+            "splitvault_b=2"
+        ]
+    );
+}
+
+#[test]
 fn a_thousand_variables_of_a_mebibyte_arrive() {
     let items: Vec<_> = (0..1000)
         .map(|n| format!("N{n:03}={}\0", "v".repeat(1000)))
