@@ -12,7 +12,7 @@ use splitvault_wire::{DeliverRequest, DeliverResponse, Delivery, Environment, Re
 use tokio::time::Instant;
 
 use super::admit::admit;
-use super::audit::audit;
+use super::audit::{audit, audit_unknown};
 use super::caller::{bearer, review};
 use super::grant::{Grant, grant};
 use super::problem;
@@ -44,7 +44,8 @@ impl Deliveries {
             let message = "too many requests come from the pod's address; will try again";
             return Err(Refusal::new(Reason::TooManyRequests, message));
         }
-        let caller = review(&self.client, token).await?;
+        let caller = review(&self.client, token).await;
+        let caller = caller.inspect_err(|refusal| audit_unknown(peer, refusal))?;
         let Some(place) = gates.pods.enter(caller.uid.clone()) else {
             let message = "the pod has not read its last answers yet; will try again";
             let refusal = Refusal::new(Reason::TooManyRequests, message);

@@ -1,5 +1,7 @@
 //! The audit trail: one line for each answer, without a name or a value of a variable.
 
+use std::net::IpAddr;
+
 use splitvault_wire::{DeliverRequest, Reason};
 
 use super::{Caller, Outcome, Refusal};
@@ -28,6 +30,12 @@ pub(super) fn audit(caller: &Caller, asked: &DeliverRequest, outcome: Result<&Ou
         target: "splitvault::audit",
         namespace, service_account, pod, pod_uid = uid, vault_secrets = revisions, reason, "delivery"
     );
+}
+
+/// Somebody who could not show who they are; as often as their address may try.
+pub(super) fn audit_unknown(peer: Option<IpAddr>, refusal: &Refusal) {
+    let peer = peer.map(tracing::field::display);
+    tracing::info!(target: "splitvault::audit", peer, reason = refusal.reason.as_str(), "delivery");
 }
 
 fn listed<'a>(revisions: impl IntoIterator<Item = (&'a String, &'a u64)>) -> String {

@@ -1,6 +1,7 @@
 //! Requests in, answers out, against a scripted API server and a real vault.
 
 mod refusals;
+mod trail;
 
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -101,8 +102,21 @@ impl World {
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let request = request.body(Body::from(body)).unwrap();
+        self.answer(request.body(Body::from(body)).unwrap()).await
+    }
+
+    async fn answer(&self, request: Request) -> Response {
         self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    fn request(&self, tag: Option<&str>) -> Vec<u8> {
+        let request = DeliverRequest {
+            public_key: self.key.public().to_bytes(),
+            vault_secrets: vec!["web".to_owned()],
+            tag: tag.map(str::to_owned),
+            problem: None,
+        };
+        serde_json::to_vec(&request).unwrap()
     }
 
     async fn send(&self, token: Option<&str>, body: Vec<u8>) -> (u16, Vec<u8>) {
@@ -115,14 +129,7 @@ impl World {
     }
 
     async fn ask(&self, token: &str, tag: Option<&str>) -> (u16, Vec<u8>) {
-        let request = DeliverRequest {
-            public_key: self.key.public().to_bytes(),
-            vault_secrets: vec!["web".to_owned()],
-            tag: tag.map(str::to_owned),
-            problem: None,
-        };
-        self.send(Some(token), serde_json::to_vec(&request).unwrap())
-            .await
+        self.send(Some(token), self.request(tag)).await
     }
 
     async fn delivered(&self, tag: Option<&str>) -> DeliverResponse {

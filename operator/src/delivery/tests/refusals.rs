@@ -62,13 +62,7 @@ async fn pods_that_may_not_are_refused_and_told_so_in_one_event() {
 #[tokio::test]
 async fn a_pod_that_does_not_read_its_answers_gets_no_more_of_them() {
     let world = world().await;
-    let request = DeliverRequest {
-        public_key: world.key.public().to_bytes(),
-        vault_secrets: vec!["web".to_owned()],
-        tag: None,
-        problem: None,
-    };
-    let request = serde_json::to_vec(&request).unwrap();
+    let request = world.request(None);
     let mut unread = Vec::new();
     for _ in 0..OF_A_POD {
         unread.push(world.response(Some("good"), request.clone()).await);
