@@ -45,6 +45,9 @@ impl Trail {
 #[tokio::test]
 async fn each_answer_and_each_failed_review_is_one_line() {
     let (world, trail) = (world().await, Trail::default());
+    // While there is one dispatcher only, tracing asks the thread that comes to a callsite first whether anybody
+    // listens, and remembers that for all: another test's thread would say no.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let subscriber = tracing_subscriber::fmt()
         .json()
         .with_writer(trail.clone())
