@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config, Error, ReconcileRequest, trigger_self};
 use kube::runtime::reflector::ObjectRef;
@@ -44,6 +45,9 @@ pub const FINALIZER: &str = "splitvault.dev/cleanup";
 
 /// Suspicions that wait to be looked at; more are dropped, the next delivery raises them again.
 const SUSPICIONS: usize = 64;
+
+/// How long an object may be without our finalizer before it looks as if somebody took it away.
+const NEW: SignedDuration = SignedDuration::from_secs(60);
 
 type Meta = PartialObjectMeta<VaultSecret>;
 
@@ -127,9 +131,21 @@ impl Suspected {
 }
 
 /// What is a reason to look again: the spec or a deletion, which raise the generation, and a finalizer that somebody
-/// took away. A status that we wrote ourselves is none.
+/// took away. What we wrote ourselves, status and finalizer, is none.
 fn changes() -> impl Predicate<Meta> {
-    predicates::generation.combine(predicates::finalizers)
+    predicates::generation.combine(stripped)
+}
+
+/// Whether somebody took our finalizer away. A new object has none yet: that it then gets one is no news.
+fn stripped(meta: &Meta) -> Option<u64> {
+    let metadata = &meta.metadata;
+    let claimed = metadata
+        .finalizers
+        .as_ref()
+        .is_some_and(|all| finalizer::is_claimed(all));
+    let made = metadata.creation_timestamp.as_ref().map(|made| made.0);
+    let is_new = made.is_some_and(|made| Timestamp::now().duration_since(made) < NEW);
+    Some(u64::from(!claimed && !is_new))
 }
 
 /// Leaves of the metadata what the controller needs: an annotation may be as large as a payload.

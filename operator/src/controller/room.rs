@@ -4,7 +4,7 @@
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Objects and Secrets that are being read: how large one is, nobody knows before.
-const READS: usize = 4;
+const READS: usize = 8;
 /// Payloads above [`SMALL`] that are opened and written; one of a megabyte takes about ten while that lasts.
 const LARGE: usize = 2;
 /// Bytes of a payload up to which nothing has to wait.
