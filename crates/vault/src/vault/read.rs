@@ -1,6 +1,6 @@
 //! Reading. Every answer is checked against the manifest, and none is kept.
 
-use splitvault_dotenv::{Dotenv, Name};
+use splitvault_dotenv::Dotenv;
 
 use super::{ATTEMPTS, Vault};
 use crate::environment::{Described, Environment, HistoryEntry, Named};
@@ -112,17 +112,8 @@ impl Vault {
         Err(KeyStoreError::Unavailable.into())
     }
 
-    /// The revision and the names, in their order, without asking the value store; `None` when there is none.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub async fn names(&self, uid: &str) -> Result<Option<(u64, Vec<Name>)>, ReadError> {
-        let outline = self.outline(uid).await?;
-        let names = |named: Vec<Named>| named.into_iter().map(|named| named.name).collect();
-        Ok(outline.map(|(revision, named)| (revision, names(named))))
-    }
-
-    /// The same, each with what kubelet can do with its value.
+    /// The revision and the names, in their order, each with what kubelet can do with its value, without asking the
+    /// value store; `None` when there is none.
     ///
     /// # Errors
     /// See [`ReadError`].

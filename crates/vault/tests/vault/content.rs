@@ -23,15 +23,14 @@ async fn variables_come_back_byte_for_byte_in_their_order() {
     let written = installation.write("uid", &variables, 0).await.unwrap();
     assert_eq!((written.revision, written.changed), (1, true));
     assert_eq!(installation.read("uid").await, owned(&variables));
-    let (revision, names) = installation.vault.names("uid").await.unwrap().unwrap();
+    let (revision, outline) = installation.vault.outline("uid").await.unwrap().unwrap();
     assert_eq!(revision, 1);
     assert!(
-        names
+        outline
             .iter()
-            .map(Name::as_str)
+            .map(|named| named.name.as_str())
             .eq(variables.iter().map(|(name, _)| *name))
     );
-    let (_, outline) = installation.vault.outline("uid").await.unwrap().unwrap();
     let forms: Vec<_> = outline.iter().map(|named| named.form).collect();
     let (plain, empty, unwritable) = (Form::Plain, Form::Empty, Form::Unwritable);
     assert_eq!(forms, [unwritable, empty, unwritable, plain, plain, plain, plain]);
@@ -50,7 +49,7 @@ async fn an_object_without_environment_has_none() {
     let installation = home.open().await;
     assert!(installation.vault.read("nobody").await.unwrap().is_none());
     assert!(installation.vault.describe("nobody").await.unwrap().is_none());
-    assert!(installation.vault.names("nobody").await.unwrap().is_none());
+    assert!(installation.vault.outline("nobody").await.unwrap().is_none());
     assert!(installation.vault.history("nobody").await.unwrap().is_empty());
     assert!(!installation.vault.remove("nobody").await.unwrap());
     assert_eq!(installation.vault.reseal("nobody").await.unwrap().revisions, 0);

@@ -79,7 +79,7 @@ async fn every_change_of_the_value_database_is_noticed() {
         for uid in ["a", "b"] {
             let found = reason(&installation, uid).await;
             assert_eq!(found, Some(Reason::Tampered), "{what}");
-            let names = installation.vault.names(uid).await;
+            let names = installation.vault.outline(uid).await;
             assert!(names.is_ok(), "names do not need the value store");
         }
     }
