@@ -16,6 +16,7 @@ mod error;
 mod fields;
 pub mod keys;
 mod place;
+mod schedule;
 pub mod sqlite;
 mod vault;
 
@@ -26,5 +27,6 @@ pub use digest::SourceDigestInput;
 pub use environment::{Described, Environment, Form, HistoryEntry, Named, Resealed, Swept, Written};
 pub use error::{OpenError, ReadError, Reason, SweepError, WriteError};
 pub use keys::{KeyStore, KeyStoreError};
+pub use schedule::{Cause, Schedule, ScheduleError, Stand, Verdict};
 pub use sqlite::SqliteKeys;
 pub use vault::{Keks, Vault};
