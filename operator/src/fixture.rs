@@ -236,8 +236,8 @@ pub(crate) async fn stores() -> Stores {
 pub(crate) async fn stores_over(directory: tempfile::TempDir, values: Arc<dyn ValueStore>) -> Stores {
     let keys = SqliteKeys::open(&directory.path().join("keys.db")).await.unwrap();
     let keks = Keks {
-        names: FileKek::make().unwrap(),
-        values: FileKek::make().unwrap(),
+        names: FileKek::make().unwrap().into(),
+        values: FileKek::make().unwrap().into(),
     };
     let vault = Vault::open(Arc::new(keys), Arc::clone(&values), keks)
         .await

@@ -68,8 +68,8 @@ async fn read(client: &Client, namespace: &str) -> Result<Option<Keks>, KekError
     let found = found.map_err(|fault| KekError::Cluster { doing: "read", fault })?;
     let Some(found) = found else { return Ok(None) };
     Ok(Some(Keks {
-        names: parse::<Names>(&found, NAMES_KEY)?,
-        values: parse::<Values>(&found, VALUES_KEY)?,
+        names: parse::<Names>(&found, NAMES_KEY)?.into(),
+        values: parse::<Values>(&found, VALUES_KEY)?.into(),
     }))
 }
 

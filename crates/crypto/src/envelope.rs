@@ -143,6 +143,12 @@ pub(crate) fn padded_size(padding: Padding, plaintext: &[u8]) -> Result<usize, S
     }
 }
 
+/// The key that an envelope says it was made with; `None` for what has no envelope's version and size. Nothing is
+/// checked: the answer picks a key, and opening tells whether it was true.
+pub fn envelope_key(envelope: &[u8]) -> Option<KeyId> {
+    Parsed::split(envelope).map(|parsed| parsed.key_id)
+}
+
 /// The parts of an envelope, before anything is believed.
 pub(crate) struct Parsed<'a> {
     header: &'a [u8],

@@ -42,7 +42,7 @@ pub mod sealing;
 mod secret;
 
 pub use digest::{DigestKey, DigestKeyLength, sha256};
-pub use envelope::{LIMIT, OpenError, SealError};
+pub use envelope::{LIMIT, OpenError, SealError, envelope_key};
 pub use id::{Id, KeyId};
 pub use kek::{FileKek, KekError};
 pub use random::Random;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::envelope::{self, OpenError, Parsed, Scope, SealError};
 use crate::id::{Id, KeyId};
@@ -106,33 +107,41 @@ impl<P: Purpose> fmt::Debug for MasterKey<P> {
 }
 
 /// The master keys of one purpose: one that seals, and any number that still open.
+///
+/// Keys are shared, so that the next ring can be made of the keys of the one before without unwrapping them again. A
+/// key is zeroized when the last ring that has it is dropped.
 pub struct KeyRing<P: Purpose> {
-    active: MasterKey<P>,
-    older: Vec<MasterKey<P>>,
+    active: Arc<MasterKey<P>>,
+    older: Vec<Arc<MasterKey<P>>>,
 }
 
 impl<P: Purpose> KeyRing<P> {
     /// A ring that seals and opens with `active`.
-    pub const fn new(active: MasterKey<P>) -> Self {
+    pub fn new(active: impl Into<Arc<MasterKey<P>>>) -> Self {
         Self {
-            active,
+            active: active.into(),
             older: Vec::new(),
         }
     }
 
     /// Adds a key that only opens.
-    pub fn add(&mut self, older: MasterKey<P>) {
-        self.older.push(older);
+    pub fn add(&mut self, older: impl Into<Arc<MasterKey<P>>>) {
+        self.older.push(older.into());
+    }
+
+    /// The key with this id, to be in another ring as well.
+    pub fn key(&self, id: KeyId) -> Option<&Arc<MasterKey<P>>> {
+        self.keys().find(|key| key.id == id)
     }
 
     /// The id of the key that seals.
-    pub const fn active(&self) -> KeyId {
+    pub fn active(&self) -> KeyId {
         self.active.id
     }
 
     /// The ids of all keys, the active one first.
     pub fn ids(&self) -> impl Iterator<Item = KeyId> + '_ {
-        self.keys().map(MasterKey::id)
+        self.keys().map(|key| key.id)
     }
 
     /// Encrypts `plaintext` for the place `at`, under a fresh key derived from the active one.
@@ -152,12 +161,13 @@ impl<P: Purpose> KeyRing<P> {
     /// See [`OpenError`].
     pub fn open(&self, at: &Coordinates, envelope: &[u8]) -> Result<SecretBytes, OpenError> {
         let parsed = Parsed::parse(envelope)?;
-        let named = self.keys().find(|key| key.id == parsed.key_id);
-        let master = named.ok_or(OpenError::UnknownKey(parsed.key_id))?;
+        let master = self
+            .key(parsed.key_id)
+            .ok_or(OpenError::UnknownKey(parsed.key_id))?;
         at.scoped::<P, _>(|scope| parsed.open(&master.key, scope))
     }
 
-    fn keys(&self) -> impl Iterator<Item = &MasterKey<P>> {
+    fn keys(&self) -> impl Iterator<Item = &Arc<MasterKey<P>>> {
         std::iter::once(&self.active).chain(&self.older)
     }
 }

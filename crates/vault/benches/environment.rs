@@ -35,8 +35,8 @@ fn twenty(criterion: &mut Criterion) {
             .await
             .unwrap();
         let keks = Keks {
-            names: FileKek::make().unwrap(),
-            values: FileKek::make().unwrap(),
+            names: FileKek::make().unwrap().into(),
+            values: FileKek::make().unwrap().into(),
         };
         Vault::open(Arc::new(keys), Arc::new(values), keks).await.unwrap()
     });

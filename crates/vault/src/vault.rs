@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use splitvault_crypto::sealing::KeyPair;
-use splitvault_crypto::{FileKek, Id, KeyRing, Names, Values};
+use splitvault_crypto::{Id, KeyRing, Names, Values};
 use splitvault_values::ValueStore;
 
 use crate::error::{Breach, ReadError};
@@ -28,15 +28,6 @@ use suspects::Suspects;
 
 /// How often something is begun again that another writer, or a sweep, got in the way of.
 const ATTEMPTS: usize = 5;
-
-/// The key-encryption keys, one per ring.
-#[derive(Debug)]
-pub struct Keks {
-    /// Wraps the master keys of names, and the sealing key pairs.
-    pub names: FileKek<Names>,
-    /// Wraps the master keys of values.
-    pub values: FileKek<Values>,
-}
 
 /// Environments, split over two databases. Shared through an `Arc`.
 ///

@@ -1,12 +1,13 @@
 //! Why the vault cannot be opened.
 
-use splitvault_crypto::{KeyId, Random, SealError};
+use splitvault_crypto::Random;
 
 use super::Reason;
+use crate::kek::KekFault;
 use crate::keys::KeyStoreError;
 
 /// Why the vault cannot be opened. Whatever the cause, nothing was changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// The key database did not answer.
     #[error(transparent)]
@@ -16,10 +17,18 @@ pub enum OpenError {
     KekWrong {
         /// Whose keys: `names`, `values` or `sealing`.
         ring: &'static str,
-        /// The id of the key-encryption key that they are wrapped under.
-        needed: KeyId,
-        /// The id of the one that was given.
-        got: KeyId,
+        /// The provider and key that they are wrapped under.
+        needed: String,
+        /// The one that was given.
+        got: String,
+    },
+    /// The provider of the key-encryption key did not do what it was asked.
+    #[error("the keys of {ring}: {fault}")]
+    Kek {
+        /// Whose keys.
+        ring: &'static str,
+        /// What the provider came back with.
+        fault: KekFault,
     },
     /// A wrapped key is altered, or does not belong here: restore the key database from its backup.
     #[error("a wrapped key of {ring} is damaged")]
@@ -40,11 +49,17 @@ pub enum OpenError {
 
 impl OpenError {
     /// Why, in one word.
-    pub const fn reason(&self) -> Reason {
+    pub fn reason(&self) -> Reason {
         match self {
             Self::Keys(error) => Reason::of_keys(*error),
             Self::KekWrong { .. } => Reason::UnknownKey,
             Self::Damaged { .. } | Self::Missing { .. } => Reason::Tampered,
+            Self::Kek { fault, .. } => match fault {
+                KekFault::Unavailable { .. } | KekFault::Protocol { .. } => Reason::KekUnavailable,
+                KekFault::Unknown { .. } => Reason::UnknownKey,
+                KekFault::Refused => Reason::Tampered,
+                KekFault::Random => Reason::Internal,
+            },
             Self::Random => Reason::Internal,
         }
     }
@@ -52,12 +67,6 @@ impl OpenError {
 
 impl From<Random> for OpenError {
     fn from(_: Random) -> Self {
-        Self::Random
-    }
-}
-
-impl From<SealError> for OpenError {
-    fn from(_: SealError) -> Self {
         Self::Random
     }
 }

@@ -17,6 +17,8 @@ pub enum Reason {
     RolledBack,
     /// Encrypted under a key that is not here.
     UnknownKey,
+    /// The provider of a key-encryption key does not answer.
+    KekUnavailable,
     /// Beyond a limit.
     TooLarge,
     /// Another writer was faster; begin again.
@@ -27,11 +29,12 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::StoreUnavailable,
         Self::Tampered,
         Self::RolledBack,
         Self::UnknownKey,
+        Self::KekUnavailable,
         Self::TooLarge,
         Self::Conflict,
         Self::Internal,
@@ -44,6 +47,7 @@ impl Reason {
             Self::Tampered => "Tampered",
             Self::RolledBack => "RolledBack",
             Self::UnknownKey => "UnknownKey",
+            Self::KekUnavailable => "KekUnavailable",
             Self::TooLarge => "TooLarge",
             Self::Conflict => "Conflict",
             Self::Internal => "Internal",

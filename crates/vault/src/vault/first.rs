@@ -1,21 +1,21 @@
 //! What the first start makes, all at once.
 
 use splitvault_crypto::sealing::{Algorithm, KeyPair};
-use splitvault_crypto::{FileKek, Id, KeyId, MasterKey, Purpose};
+use splitvault_crypto::{Id, KeyId, MasterKey, Purpose};
 
-use super::Keks;
 use crate::error::OpenError;
+use crate::kek::{KekFault, Keks, RingKek};
 use crate::keys::{KeyState, Ring, Root, WrappedKey};
 
 /// An installation id, one master key per ring, and an X-Wing key pair, wrapped.
-pub(super) fn root(keks: &Keks) -> Result<Root, OpenError> {
+pub(super) async fn root(keks: &Keks) -> Result<Root, OpenError> {
     let installation = Id::make()?;
     Ok(Root {
         installation,
         keys: vec![
-            master_key(Ring::Names, &keks.names, installation)?,
-            master_key(Ring::Values, &keks.values, installation)?,
-            key_pair(keks, installation)?,
+            master_key(Ring::Names, &keks.names, installation).await?,
+            master_key(Ring::Values, &keks.values, installation).await?,
+            key_pair(keks, installation).await?,
         ],
     })
 }
@@ -25,21 +25,47 @@ pub(super) fn sealing_label(id: KeyId) -> String {
     format!("sealing-key/{id}")
 }
 
-fn master_key<P: Purpose>(ring: Ring, kek: &FileKek<P>, installation: Id) -> Result<WrappedKey, OpenError> {
+async fn master_key<P: Purpose>(
+    ring: Ring,
+    kek: &RingKek<P>,
+    installation: Id,
+) -> Result<WrappedKey, OpenError> {
     let key = MasterKey::<P>::make()?;
-    Ok(active(ring, key.id(), kek.wrap(installation, &key)?))
+    let wrapped = kek.current().wrap(installation, &key).await;
+    Ok(active(ring, key.id(), wrapped.map_err(refused(ring))?))
 }
 
-fn key_pair(keks: &Keks, installation: Id) -> Result<WrappedKey, OpenError> {
+async fn key_pair(keks: &Keks, installation: Id) -> Result<WrappedKey, OpenError> {
     let pair = KeyPair::make(Algorithm::XWing)?;
+    let wrapped = wrap_pair(keks, installation, &pair).await;
+    Ok(active(
+        Ring::Sealing,
+        pair.id(),
+        wrapped.map_err(refused(Ring::Sealing))?,
+    ))
+}
+
+/// Manifests hold names with their values: neither key-encryption key alone may open them.
+async fn wrap_pair(keks: &Keks, installation: Id, pair: &KeyPair) -> Result<Vec<u8>, KekFault> {
     let label = sealing_label(pair.id());
-    // Manifests hold names with their values: neither key-encryption key alone may open them.
+    let secret = pair.to_bytes();
     // EXPOSE: into the cipher.
     let inner = keks
         .values
-        .seal_bytes(installation, &label, pair.to_bytes().expose())?;
-    let wrapped = keks.names.seal_bytes(installation, &label, &inner)?;
-    Ok(active(Ring::Sealing, pair.id(), wrapped))
+        .current()
+        .seal_bytes(installation, &label, secret.expose());
+    let inner = inner.await?;
+    keks.names
+        .current()
+        .seal_bytes(installation, &label, &inner)
+        .await
+}
+
+fn refused(ring: Ring) -> impl Fn(KekFault) -> OpenError {
+    move |fault| OpenError::Kek {
+        ring: ring.label(),
+        fault,
+    }
 }
 
 const fn active(ring: Ring, id: KeyId, wrapped: Vec<u8>) -> WrappedKey {

@@ -1,11 +1,12 @@
 //! An insider: somebody with write access to the key database and the ring of names, but not the ring of values.
 
-use splitvault_crypto::SecretString;
+use splitvault_crypto::{FileKek, SecretString};
 use splitvault_dotenv::{Dotenv, Name, Variable};
 use splitvault_values::sqlite::SqliteValues;
 
 use super::*;
 use crate::entry::{self, Claim, Entry};
+use crate::kek::Keks;
 use crate::keys::{Commit, Row};
 use crate::{ReadError, SourceDigestInput, SqliteKeys, manifest};
 
@@ -13,8 +14,8 @@ async fn vault(directory: &std::path::Path) -> Vault {
     let keys = SqliteKeys::open(&directory.join("keys.db")).await.unwrap();
     let values = SqliteValues::open(&directory.join("values.db")).await.unwrap();
     let keks = Keks {
-        names: FileKek::make().unwrap(),
-        values: FileKek::make().unwrap(),
+        names: FileKek::make().unwrap().into(),
+        values: FileKek::make().unwrap().into(),
     };
     Vault::open(Arc::new(keys), Arc::new(values), keks).await.unwrap()
 }

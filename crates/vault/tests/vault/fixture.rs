@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use splitvault_crypto::{FileKek, SecretString};
+use splitvault_crypto::{FileKek, Purpose, SecretString};
 use splitvault_dotenv::{Dotenv, Name, Variable};
 use splitvault_values::sqlite::SqliteValues;
 use splitvault_values::{Token, ValueStore};
@@ -50,11 +50,14 @@ impl Home {
     }
 
     pub(crate) fn keks(&self) -> Keks {
-        let read = |name| fs::read(self.path().join(name)).unwrap();
         Keks {
-            names: FileKek::parse(&read("names.kek")).unwrap(),
-            values: FileKek::parse(&read("values.kek")).unwrap(),
+            names: self.kek::<splitvault_crypto::Names>("names.kek").into(),
+            values: self.kek::<splitvault_crypto::Values>("values.kek").into(),
         }
+    }
+
+    pub(crate) fn kek<P: Purpose>(&self, file: &str) -> FileKek<P> {
+        FileKek::parse(&fs::read(self.path().join(file)).unwrap()).unwrap()
     }
 
     pub(crate) fn key_database(&self) -> PathBuf {

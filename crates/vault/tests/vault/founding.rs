@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use splitvault_crypto::FileKek;
 use splitvault_crypto::sealing::{Algorithm, Context};
+use splitvault_crypto::{FileKek, Names, Values};
 use splitvault_vault::{Keks, OpenError, Reason, Vault};
 
 use crate::fixture::{Home, owned};
@@ -51,34 +51,33 @@ async fn a_wrong_key_encryption_key_changes_nothing() {
     installation.write("uid", &[("A", "1")], 0).await.unwrap();
     installation.close().await;
     let before = fs::read(home.key_database()).unwrap();
-    let (names, values) = (home.keks().names.id(), home.keks().values.id());
 
     let wrong = Keks {
-        names: FileKek::make().unwrap(),
+        names: FileKek::make().unwrap().into(),
         values: home.keks().values,
     };
-    let got = wrong.names.id();
+    let got = wrong.names.current().describe();
     let error = home.try_open(wrong).await.err().unwrap();
     assert_eq!(
         error,
         OpenError::KekWrong {
             ring: "names",
-            needed: names,
+            needed: home.keks().names.current().describe(),
             got
         }
     );
     assert_eq!(error.reason(), Reason::UnknownKey);
     let wrong = Keks {
         names: home.keks().names,
-        values: FileKek::make().unwrap(),
+        values: FileKek::make().unwrap().into(),
     };
-    let got = wrong.values.id();
+    let got = wrong.values.current().describe();
     let error = home.try_open(wrong).await.err().unwrap();
     assert_eq!(
         error,
         OpenError::KekWrong {
             ring: "values",
-            needed: values,
+            needed: home.keks().values.current().describe(),
             got
         }
     );
@@ -127,7 +126,7 @@ async fn altered_or_missing_keys_are_said_and_not_made_anew() {
         for _ in 0..2 {
             assert_eq!(
                 home.try_open(home.keks()).await.err(),
-                Some(expected),
+                Some(expected.clone()),
                 "after {sql}"
             );
         }
@@ -144,7 +143,7 @@ async fn a_retiring_key_still_opens() {
             .await
             .unwrap()
             .unwrap(),
-        home.keks(),
+        (home.kek::<Names>("names.kek"), home.kek::<Values>("values.kek")),
     );
     let id = root.installation;
     let (names, values) = (
@@ -152,8 +151,8 @@ async fn a_retiring_key_still_opens() {
         splitvault_crypto::MasterKey::make().unwrap(),
     );
     let wrapped = [
-        ("names", names.id(), keks.names.wrap(id, &names).unwrap()),
-        ("values", values.id(), keks.values.wrap(id, &values).unwrap()),
+        ("names", names.id(), keks.0.wrap(id, &names).unwrap()),
+        ("values", values.id(), keks.1.wrap(id, &values).unwrap()),
     ];
     installation.close().await;
     let mut hand = home.key_hand().await;

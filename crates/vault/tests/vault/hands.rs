@@ -1,7 +1,7 @@
 //! Each pair of hands: one database and its key, and the other half of the puzzle missing.
 
 use splitvault_crypto::sealing::KeyPair;
-use splitvault_crypto::{Coordinates, FileKek, Id, KeyRing, OpenError, Purpose};
+use splitvault_crypto::{Coordinates, FileKek, Id, KeyRing, Names, OpenError, Purpose, Values};
 use splitvault_vault::KeyStore as _;
 use splitvault_vault::keys::{Ring, Root};
 
@@ -105,7 +105,7 @@ impl Scene {
 #[tokio::test]
 async fn the_value_database_and_its_key_reveal_no_name() {
     let scene = scene().await;
-    let ring = ring(&scene.root, Ring::Values, &scene.home.keks().values);
+    let ring = ring::<Values>(&scene.root, Ring::Values, &scene.home.kek("values.kek"));
     let envelopes = scene.value_envelopes().await;
     let opened = scene.opened(&ring, &envelopes);
     assert_eq!(opened.len(), 2, "the thief's key fits");
@@ -131,7 +131,7 @@ async fn the_value_database_and_its_key_reveal_no_name() {
 #[tokio::test]
 async fn the_key_database_and_its_key_reveal_no_value() {
     let scene = scene().await;
-    let ring = ring(&scene.root, Ring::Names, &scene.home.keks().names);
+    let ring = ring::<Names>(&scene.root, Ring::Names, &scene.home.kek("names.kek"));
     let envelopes = scene.key_envelopes().await;
     let opened = scene.opened(&ring, &envelopes);
     assert_eq!(opened.len(), 4, "the thief's key fits");
@@ -164,9 +164,9 @@ async fn the_key_database_and_its_key_reveal_no_value() {
 #[tokio::test]
 async fn neither_key_opens_anything_of_the_other_database() {
     let scene = scene().await;
-    let keks = scene.home.keks();
-    let names = ring(&scene.root, Ring::Names, &keks.names);
-    let values = ring(&scene.root, Ring::Values, &keks.values);
+    let (names_kek, values_kek) = (scene.home.kek("names.kek"), scene.home.kek("values.kek"));
+    let names = ring::<Names>(&scene.root, Ring::Names, &names_kek);
+    let values = ring::<Values>(&scene.root, Ring::Values, &values_kek);
     let (key_envelopes, value_envelopes) = (scene.key_envelopes().await, scene.value_envelopes().await);
     assert!(scene.opened(&values, &key_envelopes).is_empty());
     assert!(scene.opened(&names, &value_envelopes).is_empty());
@@ -184,7 +184,7 @@ async fn neither_key_opens_anything_of_the_other_database() {
         .unwrap();
     let wrapped = key.wrapped.as_deref().unwrap();
     assert!(
-        keks.names
+        names_kek
             .unwrap(scene.root.installation, key.id, wrapped)
             .is_err()
     );
@@ -193,22 +193,21 @@ async fn neither_key_opens_anything_of_the_other_database() {
 #[tokio::test]
 async fn neither_key_encryption_key_alone_opens_a_sealing_key() {
     let scene = scene().await;
-    let (root, keks) = (&scene.root, scene.home.keks());
+    let root = &scene.root;
+    let (names, values) = (
+        scene.home.kek::<Names>("names.kek"),
+        scene.home.kek::<Values>("values.kek"),
+    );
     let key = root.keys.iter().find(|key| key.ring == Ring::Sealing).unwrap();
     let (label, wrapped) = (format!("sealing-key/{}", key.id), key.wrapped.as_deref().unwrap());
-    assert!(
-        keks.values
-            .open_bytes(root.installation, &label, wrapped)
-            .is_err()
-    );
-    let inner = keks.names.open_bytes(root.installation, &label, wrapped).unwrap();
+    assert!(values.open_bytes(root.installation, &label, wrapped).is_err());
+    let inner = names.open_bytes(root.installation, &label, wrapped).unwrap();
     assert!(
         KeyPair::from_bytes(&inner).is_err(),
         "what is inside is wrapped again"
     );
     // With both it does open, so the above looked at the right thing.
-    let pair = keks
-        .values
+    let pair = values
         .open_bytes(root.installation, &label, inner.expose())
         .unwrap();
     assert_eq!(KeyPair::from_bytes(&pair).unwrap().id(), key.id);
