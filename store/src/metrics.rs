@@ -245,4 +245,13 @@ impl<S: ValueStore> ValueStore for Measured<S> {
         self.measure("list", Vec::len, self.store.list(after, limit))
             .await
     }
+
+    async fn count_part(&self, key: [u8; 8], first: u8) -> Result<u64, StoreError> {
+        self.measure("count", |_| 0, self.store.count_part(key, first))
+            .await
+    }
+
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        self.measure("checkpoint", |()| 0, self.store.checkpoint()).await
+    }
 }

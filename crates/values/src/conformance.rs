@@ -21,6 +21,8 @@ pub async fn run(store: &dyn ValueStore) {
     forgets_what_was_deleted_and_does_not_mind_repetition(store).await;
     lists_every_token_once_in_order(store).await;
     looks_up_more_than_one_message_holds(store).await;
+    counts_what_names_a_key(store).await;
+    loses_nothing_in_a_checkpoint(store).await;
 }
 
 fn envelope(text: &str) -> Bytes {
@@ -190,5 +192,66 @@ async fn looks_up_more_than_one_message_holds(store: &dyn ValueStore) {
     assert!(
         found.len() == tokens.len() && found.iter().all(Option::is_none),
         "all are gone"
+    );
+}
+
+async fn counts_what_names_a_key(store: &dyn ValueStore) {
+    let key = |token: Token| <[u8; 8]>::try_from(&token.as_bytes()[..8]).expect("eight of sixteen bytes");
+    let [old, new, none] = [(); 3].map(|()| key(Token::make().expect("randomness")));
+    let naming = |key: [u8; 8], rest: usize| Bytes::from([&[1], &key[..], &vec![0x5a; rest]].concat());
+    // Enough that some begin with each byte a token can begin with, the first and the last included.
+    let mut batch: Vec<Bytes> = (0..1_900).map(|n| naming(old, n % 3)).collect();
+    batch.extend((0..90).map(|_| naming(new, 200)));
+    batch.push(naming(new, limits::ENVELOPE - 9));
+    let elsewhere = [&old[..], &[1], &[0x5a; 80], &old].concat();
+    batch.extend([
+        Bytes::new(),
+        envelope("short"),
+        naming(old, 0).slice(..8),
+        elsewhere.into(),
+    ]);
+    let tokens = put(store, &batch).await;
+    let count = async |key| store.count(key).await.expect("count answers");
+    assert_eq!(
+        (count(old).await, count(new).await, count(none).await),
+        (1_900, 91, 0),
+        "the key's id is in bytes 1 to 8 and nowhere else"
+    );
+    let mut parts = 0;
+    for first in [0, 1, 0x7f, 0x80, 0xff] {
+        let expected = tokens[..1_900]
+            .iter()
+            .filter(|token| token.as_bytes()[0] == first)
+            .count();
+        let part = store.count_part(old, first).await.expect("count answers");
+        assert_eq!(
+            part, expected as u64,
+            "a part holds the tokens that begin with its byte"
+        );
+        parts += part;
+    }
+    assert!(parts > 0, "some part was not empty");
+    store.delete(&tokens[..1_900]).await.expect("delete answers");
+    assert_eq!(
+        (count(old).await, count(new).await),
+        (0, 91),
+        "deleted ones are not counted"
+    );
+    store.delete(&tokens).await.expect("delete answers");
+}
+
+async fn loses_nothing_in_a_checkpoint(store: &dyn ValueStore) {
+    let tokens = put(store, &[envelope("gone"), envelope("stays")]).await;
+    store.delete(&tokens[..1]).await.expect("delete answers");
+    for _ in 0..2 {
+        store
+            .checkpoint()
+            .await
+            .expect("a checkpoint with no reader in the way succeeds");
+    }
+    let found = store.get(&tokens).await.expect("get answers");
+    assert!(
+        found == [None, Some(envelope("stays"))],
+        "a checkpoint loses nothing"
     );
 }

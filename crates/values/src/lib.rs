@@ -1,8 +1,8 @@
 //! The value store: encrypted VALUEs kept under opaque tokens.
 //!
 //! Here live the trait, its SQLite implementation, and the gRPC protocol between the operator (client) and
-//! the store (server). Keys, names and plaintext must not: an envelope is a string of bytes to this crate,
-//! and a token says nothing about what it stands for.
+//! the store (server). Keys, names and plaintext must not: an envelope is a string of bytes to this crate, of
+//! which it knows where the key's id stands, and a token says nothing about what it stands for.
 
 mod error;
 mod failpoint;
@@ -59,6 +59,36 @@ pub trait ValueStore: Send + Sync + 'static {
     /// # Errors
     /// Any but [`StoreError::TooLarge`].
     async fn list(&self, after: Option<Token>, limit: u32) -> Result<Vec<Token>, StoreError>;
+
+    /// How many envelopes name this master key in their bytes 1 to 8, among those whose token begins with the byte
+    /// `first`. Envelopes too short to name a key name none.
+    ///
+    /// # Errors
+    /// Any but [`StoreError::TooLarge`].
+    async fn count_part(&self, key: [u8; 8], first: u8) -> Result<u64, StoreError>;
+
+    /// How many envelopes name this master key. What is put or deleted meanwhile may be counted or not, so zero
+    /// means none only when nobody can put under that key any more.
+    ///
+    /// Asks for one part after the other, since it reads every envelope: no call takes long, and others get
+    /// their turn in between.
+    ///
+    /// # Errors
+    /// Any but [`StoreError::TooLarge`].
+    async fn count(&self, key: [u8; 8]) -> Result<u64, StoreError> {
+        let mut count: u64 = 0;
+        for first in 0..=u8::MAX {
+            count = count.saturating_add(self.count_part(key, first).await?);
+        }
+        Ok(count)
+    }
+
+    /// Returns once what was deleted before this call is in no file of the store any more, its logs included.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] while a reader is in the way, after waiting for some seconds; others but
+    /// [`StoreError::TooLarge`]. It is safe to ask again.
+    async fn checkpoint(&self) -> Result<(), StoreError>;
 }
 
 #[async_trait]
@@ -77,5 +107,13 @@ impl<S: ValueStore + ?Sized> ValueStore for Arc<S> {
 
     async fn list(&self, after: Option<Token>, limit: u32) -> Result<Vec<Token>, StoreError> {
         (**self).list(after, limit).await
+    }
+
+    async fn count_part(&self, key: [u8; 8], first: u8) -> Result<u64, StoreError> {
+        (**self).count_part(key, first).await
+    }
+
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        (**self).checkpoint().await
     }
 }

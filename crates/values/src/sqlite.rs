@@ -11,6 +11,7 @@ mod verify;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -42,6 +43,10 @@ const SCHEMA: Schema = Schema {
 /// Tokens in one statement.
 const CHUNK: usize = 500;
 
+/// How long a checkpoint waits for readers, besides the last attempt, which waits as long as any statement.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// The value store in an SQLite file. Shared through an `Arc`.
 #[derive(Debug)]
 pub struct SqliteValues {
@@ -72,20 +77,11 @@ impl SqliteValues {
         &self.path
     }
 
-    /// Moves the write-ahead log into the database and truncates it, so that bytes deleted before this call
-    /// are in neither file. Happens by itself within seconds of a delete.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] while a reader is in the way.
-    pub async fn checkpoint(&self) -> Result<(), StoreError> {
-        checkpoint(&self.writer).await.map_err(store_error)
-    }
-
     /// Waits for what is running, checkpoints and closes. Later calls get [`StoreError::Unavailable`].
     pub async fn close(&self) {
         self.janitor.stop();
         self.readers.close().await;
-        if let Err(error) = self.checkpoint().await {
+        if let Err(error) = checkpoint(&self.writer).await.map_err(store_error) {
             tracing::warn!(reason = error.label(), "write-ahead log not truncated on close");
         }
         self.writer.close().await;
@@ -189,6 +185,34 @@ impl ValueStore for SqliteValues {
         rows.iter()
             .map(|row| token(row.try_get(0).map_err(store_error)?))
             .collect()
+    }
+
+    /// Reads every envelope of the part; there is no index, since this is asked at the end of a rotation only.
+    async fn count_part(&self, key: [u8; 8], first: u8) -> Result<u64, StoreError> {
+        // Blobs compare byte by byte, so one byte is below all tokens that begin with it.
+        let sql = "SELECT count(*) FROM value
+            WHERE token >= ?1 AND (?2 IS NULL OR token < ?2) AND substr(envelope, 2, 8) = ?3";
+        let count: i64 = sqlx::query_scalar(sql)
+            .bind([first].as_slice())
+            .bind(first.checked_add(1).map(|next| vec![next]))
+            .bind(key.as_slice())
+            .fetch_one(&self.readers)
+            .await
+            .map_err(store_error)?;
+        u64::try_from(count).map_err(|_| StoreError::Corrupt)
+    }
+
+    /// Moves the write-ahead log into the database and truncates it. Happens by itself within seconds of a delete.
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match checkpoint(&self.writer).await {
+                Err(sqlx::Error::PoolTimedOut) if Instant::now() < deadline => {
+                    tokio::time::sleep(PAUSE).await
+                }
+                done => return done.map_err(store_error),
+            }
+        }
     }
 }
 

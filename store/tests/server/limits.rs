@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use splitvault_values::grpc::proto::values_client::ValuesClient;
-use splitvault_values::grpc::proto::{DeleteRequest, GetRequest, ListRequest, PutRequest};
+use splitvault_values::grpc::proto::{CountRequest, DeleteRequest, GetRequest, ListRequest, PutRequest};
 use splitvault_values::{ValueStore as _, limits};
 use tonic::Code;
 use tower::{Service as _, ServiceExt as _};
@@ -69,6 +69,29 @@ async fn tokens_that_are_none_are_refused() {
             .unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
     }
+}
+
+#[tokio::test]
+async fn counts_of_what_is_no_key_or_no_part_are_refused() {
+    let server = Server::start().await;
+    let mut client = ValuesClient::new(server.channel());
+    let key = |length| Bytes::from(vec![1; length]);
+    for (key, first) in [
+        (key(0), 0),
+        (key(7), 0),
+        (key(9), 0),
+        (key(limits::ENVELOPE), 0),
+        (key(8), 256),
+        (key(8), u32::MAX),
+    ] {
+        let refused = client.count(CountRequest { key, first }).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+    }
+    let request = CountRequest {
+        key: key(8),
+        first: 255,
+    };
+    assert_eq!(client.count(request).await.unwrap().into_inner().count, 0);
 }
 
 /// Sends these bytes as the body of a put and answers the gRPC status.

@@ -48,6 +48,14 @@ impl ValueStore for Flaky {
     async fn list(&self, _: Option<Token>, _: u32) -> Result<Vec<Token>, StoreError> {
         self.call(Vec::new())
     }
+
+    async fn count_part(&self, _: [u8; 8], _: u8) -> Result<u64, StoreError> {
+        self.call(0)
+    }
+
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        self.call(())
+    }
 }
 
 async fn flaky(outages: u32) -> (Server, Flaky) {
@@ -60,7 +68,7 @@ async fn flaky(outages: u32) -> (Server, Flaky) {
 }
 
 #[tokio::test]
-async fn reads_lists_and_deletes_are_tried_again() {
+async fn all_but_puts_are_tried_again() {
     let token = Token::make().unwrap();
     let (server, store) = flaky(3).await;
     assert_eq!(server.operator().get(&[token]).await, Ok(vec![None]));
@@ -69,6 +77,10 @@ async fn reads_lists_and_deletes_are_tried_again() {
     assert_eq!(server.operator().list(None, 1).await, Ok(vec![]));
     let (server, _) = flaky(3).await;
     assert_eq!(server.operator().delete(&[token]).await, Ok(()));
+    let (server, _) = flaky(3).await;
+    assert_eq!(server.operator().count_part([0; 8], 0).await, Ok(0));
+    let (server, _) = flaky(3).await;
+    assert_eq!(server.operator().checkpoint().await, Ok(()));
 }
 
 #[tokio::test]

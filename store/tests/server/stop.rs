@@ -38,6 +38,14 @@ impl ValueStore for Gate {
     async fn list(&self, after: Option<Token>, limit: u32) -> Result<Vec<Token>, StoreError> {
         self.values.list(after, limit).await
     }
+
+    async fn count_part(&self, key: [u8; 8], first: u8) -> Result<u64, StoreError> {
+        self.values.count_part(key, first).await
+    }
+
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        self.values.checkpoint().await
+    }
 }
 
 #[tokio::test]

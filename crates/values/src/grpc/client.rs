@@ -10,16 +10,16 @@ use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 use super::proto::values_client::ValuesClient;
-use super::proto::{DeleteRequest, GetRequest, ListRequest, PutRequest};
+use super::proto::{CheckpointRequest, CountRequest, DeleteRequest, GetRequest, ListRequest, PutRequest};
 use super::status::store_error;
 use crate::{StoreError, Token, ValueStore, limits};
 
 /// How long one attempt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
-    /// For look-ups, lists and deletes.
+    /// For look-ups, lists, counts and deletes.
     pub short: Duration,
-    /// For puts, which wait for the disk.
+    /// For puts, which wait for the disk, and checkpoints, which wait for readers as well.
     pub put: Duration,
 }
 
@@ -34,7 +34,7 @@ impl Default for Deadlines {
 
 /// The operator's client. Cheap to clone.
 ///
-/// Look-ups, lists and deletes are tried up to four times with growing pauses while the store is unavailable;
+/// All but puts are tried up to four times with growing pauses while the store is unavailable;
 /// a put is tried once, because its answer may have been lost after it was done.
 #[derive(Debug, Clone)]
 pub struct RemoteValues {
@@ -65,7 +65,7 @@ impl RemoteValues {
         let message = GetRequest {
             tokens: to_wire(tokens),
         };
-        let answer = self.retry(|mut client| {
+        let answer = self.retry(self.deadlines.short, |mut client| {
             let message = message.clone();
             async move { client.get(message).await }
         });
@@ -76,7 +76,11 @@ impl RemoteValues {
         Ok(found.into_iter().map(|found| found.envelope).collect())
     }
 
-    async fn retry<T, F>(&self, call: impl Fn(ValuesClient<Channel>) -> F) -> Result<T, StoreError>
+    async fn retry<T, F>(
+        &self,
+        deadline: Duration,
+        call: impl Fn(ValuesClient<Channel>) -> F,
+    ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -85,7 +89,7 @@ impl RemoteValues {
             .with_min_delay(Duration::from_millis(50))
             .with_max_delay(Duration::from_secs(1))
             .with_max_times(3);
-        (|| attempt(self.deadlines.short, call(self.client.clone())))
+        (|| attempt(deadline, call(self.client.clone())))
             .retry(pauses)
             .when(|error| error.is_transient())
             .await
@@ -124,7 +128,7 @@ impl ValueStore for RemoteValues {
             let message = DeleteRequest {
                 tokens: to_wire(batch),
             };
-            self.retry(|mut client| {
+            self.retry(self.deadlines.short, |mut client| {
                 let message = message.clone();
                 async move { client.delete(message).await }
             })
@@ -136,11 +140,30 @@ impl ValueStore for RemoteValues {
     async fn list(&self, after: Option<Token>, limit: u32) -> Result<Vec<Token>, StoreError> {
         let after = after.map(|token| Bytes::copy_from_slice(token.as_bytes()));
         let message = ListRequest { after, limit };
-        let answer = self.retry(|mut client| {
+        let answer = self.retry(self.deadlines.short, |mut client| {
             let message = message.clone();
             async move { client.list(message).await }
         });
         from_wire(&answer.await?.tokens)
+    }
+
+    async fn count_part(&self, key: [u8; 8], first: u8) -> Result<u64, StoreError> {
+        let message = CountRequest {
+            key: Bytes::copy_from_slice(&key),
+            first: first.into(),
+        };
+        let answer = self.retry(self.deadlines.short, |mut client| {
+            let message = message.clone();
+            async move { client.count(message).await }
+        });
+        Ok(answer.await?.count)
+    }
+
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        let answer = self.retry(self.deadlines.put, |mut client| async move {
+            client.checkpoint(CheckpointRequest {}).await
+        });
+        answer.await.map(drop)
     }
 }
 

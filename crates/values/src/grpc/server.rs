@@ -5,8 +5,8 @@ use tonic::{Request, Response, Status};
 
 use super::proto::values_server::{Values, ValuesServer};
 use super::proto::{
-    DeleteRequest, DeleteResponse, Found, GetRequest, GetResponse, ListRequest, ListResponse, PutRequest,
-    PutResponse,
+    CheckpointRequest, CheckpointResponse, CountRequest, CountResponse, DeleteRequest, DeleteResponse, Found,
+    GetRequest, GetResponse, ListRequest, ListResponse, PutRequest, PutResponse,
 };
 use super::status::status;
 use crate::{StoreError, Token, ValueStore, limits};
@@ -78,6 +78,23 @@ impl<S: ValueStore> Values for Service<S> {
         Ok(Response::new(ListResponse {
             tokens: to_wire(&tokens),
         }))
+    }
+
+    async fn count(&self, request: Request<CountRequest>) -> Result<Response<CountResponse>, Status> {
+        let CountRequest { key, first } = request.into_inner();
+        let malformed = || status(StoreError::Protocol);
+        let key = key.as_ref().try_into().map_err(|_| malformed())?;
+        let first = u8::try_from(first).map_err(|_| malformed())?;
+        let count = self.store.count_part(key, first).await.map_err(status)?;
+        Ok(Response::new(CountResponse { count }))
+    }
+
+    async fn checkpoint(
+        &self,
+        _: Request<CheckpointRequest>,
+    ) -> Result<Response<CheckpointResponse>, Status> {
+        self.store.checkpoint().await.map_err(status)?;
+        Ok(Response::new(CheckpointResponse {}))
     }
 }
 

@@ -107,6 +107,63 @@ async fn deleted_bytes_are_gone_after_close() {
 }
 
 #[tokio::test]
+async fn deleted_bytes_are_in_no_file_after_a_checkpoint_that_waited_for_a_reader() {
+    let place = Place::new();
+    let store = std::sync::Arc::new(place.open().await);
+    let tokens = store.put((0..50).map(canary).collect()).await.unwrap();
+    // A snapshot from before the delete pins the log.
+    let mut reader = store.readers.begin().await.unwrap();
+    let count = "SELECT count(*) FROM value";
+    assert_eq!(
+        sqlx::query_scalar::<_, i64>(count)
+            .fetch_one(&mut *reader)
+            .await
+            .unwrap(),
+        50
+    );
+    store.delete(&tokens).await.unwrap();
+    store.janitor.stop();
+    // Attempts fail at once, so that the wait is ours.
+    sqlx::query("PRAGMA busy_timeout = 0")
+        .execute(&store.writer)
+        .await
+        .unwrap();
+    let blocked = checkpoint(&store.writer).await.unwrap_err();
+    assert!(matches!(blocked, sqlx::Error::PoolTimedOut));
+    assert!(place.holds(b"canary-"), "the search finds what is there");
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.checkpoint().await }
+    });
+    tokio::task::yield_now().await;
+    reader.rollback().await.unwrap();
+    assert_eq!(waiting.await.unwrap(), Ok(()));
+    assert!(!place.holds(b"canary-"));
+}
+
+#[tokio::test]
+async fn a_checkpoint_gives_up_on_a_reader_that_stays() {
+    let place = Place::new();
+    let store = place.open().await;
+    store.put(vec![canary(1)]).await.unwrap();
+    let mut reader = store.readers.begin().await.unwrap();
+    sqlx::query("SELECT count(*) FROM value")
+        .execute(&mut *reader)
+        .await
+        .unwrap();
+    store.put(vec![canary(2)]).await.unwrap();
+    sqlx::query("PRAGMA busy_timeout = 0")
+        .execute(&store.writer)
+        .await
+        .unwrap();
+    let begun = Instant::now();
+    assert_eq!(store.checkpoint().await, Err(StoreError::Unavailable));
+    assert!(begun.elapsed() >= PATIENCE);
+    reader.rollback().await.unwrap();
+    assert_eq!(store.checkpoint().await, Ok(()));
+}
+
+#[tokio::test]
 async fn rows_of_a_batch_go_in_shuffled() {
     let mut rows: Vec<u32> = (0..1000).collect();
     shuffle(&mut rows).unwrap();

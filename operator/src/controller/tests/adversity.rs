@@ -88,6 +88,12 @@ impl ValueStore for Down {
     async fn list(&self, _: Option<Token>, _: u32) -> Result<Vec<Token>, StoreError> {
         Err(StoreError::Unavailable)
     }
+    async fn count_part(&self, _: [u8; 8], _: u8) -> Result<u64, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable)
+    }
 }
 
 #[tokio::test]
