@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+mod renewal;
+
+pub use renewal::Renewal;
+
 /// Splits VaultSecrets into two stores, injects sidecars, and delivers to them.
 #[derive(Debug, Parser)]
 #[command(name = "splitvault-operator", version)]
@@ -47,6 +51,9 @@ pub struct Args {
     /// How fast to work.
     #[command(flatten)]
     pub pace: Pace,
+    /// How old the CA and the sealing key may become.
+    #[command(flatten)]
+    pub renewal: Renewal,
     /// Which log lines, as `level` or `target=level,…`; other libraries' lines end at info.
     #[arg(long, env = "SPLITVAULT_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,

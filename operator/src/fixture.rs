@@ -26,6 +26,8 @@ struct State {
     tokens: BTreeMap<String, Value>,
     events: Vec<Value>,
     asked: Vec<String>,
+    /// Writes until everything ends.
+    left: Option<usize>,
 }
 
 impl Server {
@@ -62,8 +64,15 @@ impl Server {
         self.0.lock().unwrap().refused.insert(path.to_owned(), status);
     }
 
+    /// Has every request after so many more writes fail.
+    pub(crate) fn cut_after(&self, writes: usize) {
+        self.0.lock().unwrap().left = Some(writes);
+    }
+
     pub(crate) fn relent(&self) {
-        self.0.lock().unwrap().refused.clear();
+        let mut state = self.0.lock().unwrap();
+        state.refused.clear();
+        state.left = None;
     }
 
     /// Has the cache answer this where any version will do.
@@ -114,6 +123,11 @@ impl State {
         if let Some(status) = self.refused.get(path) {
             return failure(*status);
         }
+        match &mut self.left {
+            Some(0) => return failure(503),
+            Some(left) if method != Method::GET => *left -= 1,
+            _ => {}
+        }
         match *method {
             Method::GET if version == "?resourceVersion=0" && self.lagging.contains_key(path) => {
                 (200, self.lagging[path].clone())
@@ -124,6 +138,7 @@ impl State {
                 .map_or_else(|| failure(404), |found| (200, found.clone())),
             Method::POST => self.create(path, body),
             Method::PATCH if kind.contains("json-patch") => self.patch(path, body),
+            Method::PATCH if kind.contains("merge-patch") => self.swap(path, body),
             Method::PATCH => self.apply(path, &body),
             _ => failure(405),
         }
@@ -174,6 +189,22 @@ impl State {
         } else {
             merge(object, body);
         }
+        (200, object.clone())
+    }
+
+    /// RFC 7386, under the API server's optimistic lock.
+    fn swap(&mut self, path: &str, body: Value) -> (u16, Value) {
+        let Some(object) = self.objects.get_mut(path) else {
+            return failure(404);
+        };
+        let version = object["metadata"]["resourceVersion"].clone();
+        let wanted = &body["metadata"]["resourceVersion"];
+        if !wanted.is_null() && *wanted != version {
+            return failure(409);
+        }
+        json_patch::merge(object, &body);
+        let number: u64 = version.as_str().unwrap().parse().unwrap();
+        object["metadata"]["resourceVersion"] = json!((number + 1).to_string());
         (200, object.clone())
     }
 

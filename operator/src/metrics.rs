@@ -58,6 +58,8 @@ struct Inner {
     swept: Counter,
     sweeps: Family<Reason, Counter>,
     certificate: Gauge<f64, AtomicU64>,
+    authority: Gauge,
+    authorities: Gauge,
 }
 
 impl Default for Metrics {
@@ -82,6 +84,8 @@ impl Metrics {
             swept: Counter::default(),
             sweeps: Family::default(),
             certificate: Gauge::default(),
+            authority: Gauge::default(),
+            authorities: Gauge::default(),
         };
         inner.register_work();
         inner.register_surroundings();
@@ -135,6 +139,12 @@ impl Metrics {
             reason = "seconds of this age are exact in an f64"
         )]
         self.0.certificate.set(unix as f64);
+    }
+
+    /// When the CA that signs was made, in seconds of Unix time, and how many are trusted: two in a rotation.
+    pub fn authorities(&self, made: i64, trusted: usize) {
+        self.0.authority.set(made);
+        self.0.authorities.set(i64::try_from(trusted).unwrap_or(i64::MAX));
     }
 
     /// The metrics in the OpenMetrics text format.
@@ -203,6 +213,17 @@ impl Inner {
             "certificate_expiry_timestamp",
             "When the server certificate ends, in Unix time",
             self.certificate.clone(),
+        );
+        registry.register_with_unit(
+            "authority_created_timestamp",
+            "When the certificate authority that signs was made, in Unix time",
+            Unit::Seconds,
+            self.authority.clone(),
+        );
+        registry.register(
+            "authorities",
+            "Certificate authorities that are trusted; two in a rotation",
+            self.authorities.clone(),
         );
     }
 }

@@ -3,7 +3,11 @@
 
 mod authority;
 mod keeper;
+mod progress;
 mod publish;
+mod rotation;
+mod safe;
+mod succession;
 
 use std::sync::Arc;
 
@@ -18,11 +22,14 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 pub use authority::{Authority, Issued, Leaf};
-pub use keeper::{Keeper, Names};
+pub use keeper::{Keeper, Names, Probe};
+pub use progress::Progress;
+pub use rotation::Rotation;
+pub use succession::Pace;
 
 use crate::fault::Fault;
 
-/// The Secret of the CA: `ca.crt` (trusted certificates, the signing one first) and `ca.key`.
+/// The Secret of the CA: `ca.crt` (trusted certificates, the signing one first), `ca.key`, and how far a rotation is.
 pub const AUTHORITY_SECRET: &str = "splitvault-ca";
 /// The Secret that the store mounts: `ca.crt`, `tls.crt`, `tls.key`.
 pub const STORE_SECRET: &str = "splitvault-store-tls";
@@ -41,8 +48,13 @@ pub enum PkiError {
         fault: Fault,
     },
     /// `ca.crt` is no CA certificate, or `ca.key` is not its key.
-    #[error("the Secret splitvault-ca does not hold a CA and its key; it was left as it is")]
+    #[error(
+        "the Secret splitvault-ca does not hold a CA and its key; it was left as it is: restore it from its backup"
+    )]
     Authority,
+    /// There is no Secret where one was.
+    #[error("the Secret splitvault-ca is gone; an operator that still runs puts it back")]
+    Gone,
     /// A certificate could not be made.
     #[error("cannot make a certificate")]
     Issue,
@@ -104,12 +116,17 @@ impl Certificates {
     }
 
     fn connect_with(&self, bundle: &str, issued: &Issued) -> Result<(), PkiError> {
-        // EXPOSE: rustls needs the private key to authenticate to the store.
-        let (chain, key) = (issued.chain.as_bytes(), issued.key.expose().as_bytes());
-        let config = splitvault_values::grpc::tls::client_config(bundle.as_bytes(), chain, key);
-        self.0.client.store(Some(config.map_err(|_| PkiError::Unusable)?));
+        self.0.client.store(Some(client_config(bundle, issued)?));
         Ok(())
     }
+}
+
+/// How the store's client connects that trusts this and shows that.
+fn client_config(bundle: &str, issued: &Issued) -> Result<Arc<ClientConfig>, PkiError> {
+    // EXPOSE: rustls needs the private key to authenticate to the store.
+    let (chain, key) = (issued.chain.as_bytes(), issued.key.expose().as_bytes());
+    let config = splitvault_values::grpc::tls::client_config(bundle.as_bytes(), chain, key);
+    config.map_err(|_| PkiError::Unusable)
 }
 
 struct Resolver(Arc<Current>);

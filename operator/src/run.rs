@@ -4,6 +4,7 @@
 //! Kubernetes restart it, with less to be seen.
 
 mod ending;
+mod probe;
 mod servers;
 mod upkeep;
 
@@ -25,7 +26,7 @@ use crate::args::Args;
 use crate::events::Events;
 use crate::health::{Part, Readiness};
 use crate::metrics::Metrics;
-use crate::pki::{Certificates, Keeper, Names};
+use crate::pki::{Certificates, Keeper, Names, Rotation};
 use crate::{controller, health, kek, logs, sweep};
 
 /// The longest pause between two attempts to get a part.
@@ -62,8 +63,10 @@ async fn operate(args: Args) -> anyhow::Result<()> {
         metrics.clone(),
         end.clone(),
     ));
+    let client = client().await?;
     let operator = Operator {
-        client: client().await?,
+        rotation: Rotation::new(client.clone(), &args.namespace, args.renewal.authority()),
+        client,
         store: args.store_address()?,
         args: Arc::new(args),
         certificates: Certificates::default(),
@@ -94,6 +97,8 @@ struct Operator {
     store: String,
     client: Client,
     certificates: Certificates,
+    /// For whoever may ask for a rotation of the CA.
+    rotation: Rotation,
     metrics: Metrics,
     readiness: Readiness,
     shutdown: CancellationToken,
@@ -128,16 +133,21 @@ impl Operator {
     fn keeper(&self) -> Keeper {
         let (namespace, service) = (&self.args.namespace, &self.args.service);
         let names = Names::of_services(namespace, service, "splitvault-store");
-        Keeper::new(self.client.clone(), names, self.certificates.clone())
+        let (client, certificates) = (self.client.clone(), self.certificates.clone());
+        let probe = Arc::new(probe::StoreProbe(self.store.clone()));
+        Keeper::new(client, names, certificates, self.args.renewal.authority(), probe)
     }
 
     fn values(&self) -> anyhow::Result<Arc<dyn ValueStore>> {
-        let host = self.store.rsplit_once(':').map_or(&*self.store, |(host, _)| host);
         let first = self.certificates.client().context("no client certificate yet")?;
         let certificates = self.certificates.clone();
         let config =
             move || -> Arc<ClientConfig> { certificates.client().unwrap_or_else(|| Arc::clone(&first)) };
-        Ok(Arc::new(RemoteValues::new(channel(&self.store, host, config)?)))
+        Ok(Arc::new(RemoteValues::new(channel(
+            &self.store,
+            host(&self.store),
+            config,
+        )?)))
     }
 
     /// Serves and reconciles until told to stop or until a part of it ends, then lets what is in flight finish, within bounds.
@@ -221,6 +231,11 @@ struct Opened {
     vault: Arc<Vault>,
     values: Arc<dyn ValueStore>,
     keeper: Keeper,
+}
+
+/// The host of `HOST:PORT`.
+fn host(address: &str) -> &str {
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
 }
 
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Limited};
 use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
-use splitvault_crypto::SecretBytes;
+use splitvault_crypto::{SecretBytes, SecretString};
 use zeroize::Zeroizing;
 
 use crate::fault::Fault;
@@ -137,6 +137,31 @@ pub async fn apply(client: &Client, namespace: &str, new: &NewSecret<'_>) -> Res
     let path = path(namespace, new.name).ok_or(Fault::Refused(422))?;
     let path = format!("{path}?force=true&fieldManager={}", crate::MANAGER);
     let body = ("application/apply-patch+yaml", new.json(namespace));
+    let request = request(Method::PATCH, &path, Some(body))?;
+    send(client, request).await.map(|_| ())
+}
+
+/// Sets keys of a Secret, and removes those with `None`, if it is still of this version.
+///
+/// # Errors
+/// [`Fault::Conflict`] when it is not; [`Fault::NotFound`] when it is gone.
+pub async fn swap(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    version: &str,
+    data: &[(&str, Option<SecretString>)],
+) -> Result<(), Fault> {
+    let path = path(namespace, name).ok_or(Fault::Refused(422))?;
+    let path = format!("{path}?fieldManager={}", crate::MANAGER);
+    // EXPOSE: a Secret is where secrets are kept.
+    let encode = |value: &SecretString| STANDARD.encode(value.expose());
+    let data: BTreeMap<&str, Option<String>> = data
+        .iter()
+        .map(|(key, value)| (*key, value.as_ref().map(encode)))
+        .collect();
+    let patch = serde_json::json!({"metadata": {"resourceVersion": version}, "data": data});
+    let body = ("application/merge-patch+json", patch.to_string().into_bytes());
     let request = request(Method::PATCH, &path, Some(body))?;
     send(client, request).await.map(|_| ())
 }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+#[path = "outages/authority.rs"]
+mod authority;
 #[path = "outages/crash.rs"]
 mod crash;
 #[path = "outages/down.rs"]

@@ -1,5 +1,7 @@
 //! The internal CA: makes and reads itself, and signs. No I/O; the time is given.
 
+mod vouch;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
@@ -7,8 +9,6 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType,
 };
 use splitvault_crypto::SecretString;
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::parse_x509_certificate;
 
 use super::PkiError;
@@ -19,18 +19,23 @@ const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60
 const LEAF_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// A certificate that ends sooner than this is replaced.
 const RENEW_BEFORE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// So many CAs of before lead to the present one: more than six intermediate certificates no webpki walks.
+pub(super) const CROSSED: u8 = 6;
 /// Clocks of other nodes may be behind by this.
 const SKEW: Duration = Duration::from_secs(60 * 60);
 
 /// The CA: certificates that are trusted, and the key of the first.
 pub struct Authority {
     bundle: String,
+    /// What a server shows beside its own certificate.
+    shown: String,
+    made: SystemTime,
     issuer: Issuer<'static, KeyPair>,
 }
 
 /// A certificate with its key, both PEM.
 pub struct Issued {
-    /// The certificate.
+    /// The certificate, and what leads from other CAs to the one that signed it.
     pub chain: String,
     /// Its private key (PKCS #8).
     pub key: SecretString,
@@ -54,16 +59,17 @@ impl Authority {
     /// When the operating system gives no random bytes.
     pub fn make(now: SystemTime) -> Result<(Self, SecretString), PkiError> {
         let key = KeyPair::generate().map_err(|_| PkiError::Issue)?;
-        let mut params = CertificateParams::default();
-        params.distinguished_name = common_name("Splitvault internal CA");
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.not_before = (now - SKEW).into();
-        params.not_after = (now + AUTHORITY_LIFETIME).into();
+        // With the time in it, so that people can tell one from the next.
+        let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let name = format!("Splitvault internal CA {seconds}");
+        let (begins, ends) = (now - SKEW, now + AUTHORITY_LIFETIME);
+        let params = authority_params(&name, BasicConstraints::Constrained(CROSSED), begins, ends);
         let certificate = params.self_signed(&key).map_err(|_| PkiError::Issue)?;
         let kept = SecretString::from(key.serialize_pem());
         let authority = Self {
             bundle: certificate.pem(),
+            shown: String::new(),
+            made: now,
             issuer: Issuer::new(params, key),
         };
         Ok((authority, kept))
@@ -83,11 +89,51 @@ impl Authority {
         if !certificate.is_ca() || certificate.public_key().raw != key.subject_public_key_info() {
             return Err(PkiError::Authority);
         }
+        let begins = u64::try_from(certificate.validity().not_before.timestamp());
+        let begins = begins.map_err(|_| PkiError::Authority)?;
         let issuer = Issuer::from_ca_cert_der(&first, key).map_err(|_| PkiError::Authority)?;
         Ok(Self {
             bundle: bundle.to_owned(),
+            shown: String::new(),
+            made: UNIX_EPOCH + Duration::from_secs(begins) + SKEW,
             issuer,
         })
+    }
+
+    /// The same; servers show these certificates (PEM) beside their own.
+    pub fn shown_with(self, shown: String) -> Self {
+        Self { shown, ..self }
+    }
+
+    /// When it was made, to the second.
+    pub fn made(&self) -> SystemTime {
+        self.made
+    }
+
+    /// A certificate (PEM) for `next`'s key by this CA: whoever trusts this one and sees it, trusts `next` too.
+    ///
+    /// # Errors
+    /// When either is no CA, or there is no randomness.
+    pub fn cross_sign(&self, next: &Self) -> Result<String, PkiError> {
+        let (own, other) = (
+            first(&self.bundle).ok_or(PkiError::Authority)?,
+            first(&next.bundle).ok_or(PkiError::Authority)?,
+        );
+        let (_, own) = parse_x509_certificate(&own).map_err(|_| PkiError::Authority)?;
+        let (_, other) = parse_x509_certificate(&other).map_err(|_| PkiError::Authority)?;
+        let mut names = other.subject().iter_common_name();
+        let name = names.next().and_then(|name| name.as_str().ok());
+        let ends = own.validity().not_after.min(other.validity().not_after);
+        let ends = u64::try_from(ends.timestamp()).map_err(|_| PkiError::Authority)?;
+        let params = authority_params(
+            name.ok_or(PkiError::Authority)?,
+            // Below it may stand those that came after `next`.
+            BasicConstraints::Constrained(CROSSED),
+            next.made - SKEW,
+            UNIX_EPOCH + Duration::from_secs(ends),
+        );
+        let signed = params.signed_by(next.issuer.key(), &self.issuer);
+        Ok(signed.map_err(|_| PkiError::Issue)?.pem())
     }
 
     /// The certificates to trust, in PEM.
@@ -114,6 +160,10 @@ impl Authority {
                 "splitvault-operator",
             ),
         };
+        let shown = match leaf {
+            Leaf::Server(_) => &*self.shown,
+            Leaf::Client(_) => "",
+        };
         let ends = now + LEAF_LIFETIME;
         params.subject_alt_names = names;
         params.extended_key_usages = vec![usage];
@@ -127,65 +177,11 @@ impl Authority {
             .signed_by(&key, &self.issuer)
             .map_err(|_| PkiError::Issue)?;
         Ok(Issued {
-            chain: certificate.pem(),
+            chain: certificate.pem() + shown,
             key: SecretString::from(key.serialize_pem()),
             ends,
         })
     }
-
-    /// Whether this certificate and key belong together, are for `leaf`, come from this CA, and last long enough.
-    pub fn vouches_for(&self, chain: &[u8], key: &[u8], leaf: Leaf<'_>, now: SystemTime) -> bool {
-        self.vouches(chain, key, leaf, now).unwrap_or(false)
-    }
-
-    fn vouches(&self, chain: &[u8], key: &[u8], leaf: Leaf<'_>, now: SystemTime) -> Option<bool> {
-        let (der, signer) = (first(std::str::from_utf8(chain).ok()?)?, first(&self.bundle)?);
-        let (_, certificate) = parse_x509_certificate(&der).ok()?;
-        let (_, signer) = parse_x509_certificate(&signer).ok()?;
-        let key = KeyPair::from_pem(std::str::from_utf8(key).ok()?).ok()?;
-        let names = &certificate.subject_alternative_name().ok()??.value.general_names;
-        let fits = match leaf {
-            Leaf::Server(dns) => dns.iter().all(|name| names.contains(&GeneralName::DNSName(name))),
-            Leaf::Client(uri) => names.contains(&GeneralName::URI(uri)),
-        };
-        let own = certificate.public_key().raw == key.subject_public_key_info();
-        let left = certificate.validity().time_to_expiration_at(now)?;
-        Some(fits && own && left > RENEW_BEFORE && authority_of(&certificate)? == subject_of(&signer)?)
-    }
-}
-
-/// How much longer a certificate is valid.
-trait Remaining {
-    fn time_to_expiration_at(&self, now: SystemTime) -> Option<Duration>;
-}
-
-impl Remaining for x509_parser::certificate::Validity {
-    fn time_to_expiration_at(&self, now: SystemTime) -> Option<Duration> {
-        let ends = u64::try_from(self.not_after.timestamp()).ok()?;
-        (UNIX_EPOCH + Duration::from_secs(ends)).duration_since(now).ok()
-    }
-}
-
-/// The identifier of the key that signed this certificate (RFC 5280, section 4.2.1.1).
-fn authority_of<'a>(certificate: &X509Certificate<'a>) -> Option<&'a [u8]> {
-    certificate
-        .extensions()
-        .iter()
-        .find_map(|extension| match extension.parsed_extension() {
-            ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|id| id.0),
-            _ => None,
-        })
-}
-
-/// The identifier of this certificate's own key (RFC 5280, section 4.2.1.2).
-fn subject_of<'a>(certificate: &X509Certificate<'a>) -> Option<&'a [u8]> {
-    certificate
-        .extensions()
-        .iter()
-        .find_map(|extension| match extension.parsed_extension() {
-            ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
-            _ => None,
-        })
 }
 
 impl Issued {
@@ -198,6 +194,21 @@ impl Issued {
     }
 }
 
+fn authority_params(
+    name: &str,
+    below: BasicConstraints,
+    begins: SystemTime,
+    ends: SystemTime,
+) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = common_name(name);
+    params.is_ca = IsCa::Ca(below);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.use_authority_key_identifier_extension = true;
+    (params.not_before, params.not_after) = (begins.into(), ends.into());
+    params
+}
+
 fn common_name(name: &str) -> DistinguishedName {
     let mut distinguished = DistinguishedName::new();
     distinguished.push(DnType::CommonName, name);
@@ -207,4 +218,9 @@ fn common_name(name: &str) -> DistinguishedName {
 fn first(pem: &str) -> Option<rustls_pki_types::CertificateDer<'static>> {
     use rustls_pki_types::pem::PemObject as _;
     rustls_pki_types::CertificateDer::from_pem_slice(pem.as_bytes()).ok()
+}
+
+/// Whether this is one certificate in PEM.
+pub(super) fn is_certificate(pem: &str) -> bool {
+    first(pem).is_some_and(|der| parse_x509_certificate(&der).is_ok())
 }

@@ -1,13 +1,17 @@
 //! Keeps the certificates: looks at the cluster and at the clock, and makes, renews and hands out what is due.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use async_trait::async_trait;
 use kube::Client;
-use splitvault_crypto::SecretString;
+use rustls::ClientConfig;
 
 use super::authority::{Authority, Issued, Leaf};
-use super::{AUTHORITY_SECRET, Certificates, OPERATOR_IDENTITY, PkiError, STORE_SECRET, publish};
-use crate::fault::Fault;
+use super::publish::{Published, publish};
+use super::safe::{Found, Safe, failed};
+use super::succession::{Pace, Succession};
+use super::{Certificates, OPERATOR_IDENTITY, PkiError, STORE_SECRET, client_config};
 use crate::secret::{self, NewSecret};
 
 /// Who gets a certificate.
@@ -41,15 +45,27 @@ impl Names {
     }
 }
 
+/// Tries a connection to the store without using it.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Whether the store lets in who connects with this, and shows a certificate that this trusts.
+    async fn admits(&self, config: Arc<ClientConfig>) -> bool;
+}
+
 /// Keeps the certificates.
 pub struct Keeper {
     client: Client,
     names: Names,
     certificates: Certificates,
+    pace: Pace,
+    probe: Arc<dyn Probe>,
+    safe: Safe,
     /// What the operator itself shows (both certificates end together), with the bundle that they were made under.
     held: Option<Held>,
     /// What keeps the CA when its Secret is deleted while the operator runs.
-    authority: Option<Kept>,
+    kept: Option<Succession>,
+    /// Whether the log says that a step waits.
+    waits: bool,
 }
 
 struct Held {
@@ -57,30 +73,25 @@ struct Held {
     server: Issued,
 }
 
-struct Kept {
-    bundle: String,
-    key: SecretString,
-}
-
-impl Kept {
-    fn copy(&self) -> Self {
-        Self {
-            bundle: self.bundle.clone(),
-            // EXPOSE: the same key, zeroized as well.
-            key: SecretString::copy_of(self.key.expose()),
-        }
-    }
-}
-
 impl Keeper {
     /// Nothing is done yet; see [`Keeper::look`].
-    pub fn new(client: Client, names: Names, certificates: Certificates) -> Self {
+    pub fn new(
+        client: Client,
+        names: Names,
+        certificates: Certificates,
+        pace: Pace,
+        probe: Arc<dyn Probe>,
+    ) -> Self {
         Self {
+            safe: Safe::new(client.clone(), names.namespace.clone()),
             client,
             names,
             certificates,
+            pace,
+            probe,
             held: None,
-            authority: None,
+            kept: None,
+            waits: false,
         }
     }
 
@@ -89,10 +100,13 @@ impl Keeper {
     /// # Errors
     /// [`PkiError`]; what was in use stays in use.
     pub async fn look(&mut self, now: SystemTime) -> Result<SystemTime, PkiError> {
-        let authority = self.authority(now).await?;
-        let ends = self.hold(&authority, now)?;
-        self.store(&authority, now).await?;
-        Ok(ends)
+        let found = self.found(now).await?;
+        let ends = self.establish(&found.succession, now).await?;
+        if !self.step(&found, now).await? {
+            return Ok(ends);
+        }
+        let found = self.found(now).await?;
+        self.establish(&found.succession, now).await
     }
 
     /// Puts the bundle into the webhook configurations, as far as they are there, and answers whether they are.
@@ -100,65 +114,75 @@ impl Keeper {
     /// # Errors
     /// [`PkiError::Cluster`].
     pub async fn publish(&self) -> Result<bool, PkiError> {
-        publish::publish(&self.client, &self.certificates.bundle().load_full()).await
+        let bundle = self.certificates.bundle().load_full();
+        Ok(publish(&self.client, &bundle).await? != Published::Absent)
     }
 
-    async fn authority(&mut self, now: SystemTime) -> Result<Authority, PkiError> {
-        let found = self.read().await?;
-        let kept = match found {
-            Some(kept) => kept,
-            None => self.create(now).await?,
-        };
-        // EXPOSE: the CA signs with its key.
-        let authority = Authority::parse(kept.bundle.as_bytes(), kept.key.expose().as_bytes())?;
-        self.authority = Some(kept);
-        Ok(authority)
+    /// The signing CA's age and how many are trusted, as last seen.
+    pub fn authorities(&self) -> Option<(SystemTime, usize)> {
+        let kept = self.kept.as_ref()?;
+        Some((kept.authority().ok()?.made(), kept.trusted()))
     }
 
-    async fn read(&self) -> Result<Option<Kept>, PkiError> {
-        let found = secret::read(&self.client, &self.names.namespace, AUTHORITY_SECRET).await;
-        let Some(found) = found.map_err(cluster("read the Secret splitvault-ca"))? else {
-            return Ok(None);
-        };
-        let mut data = found.into_data();
-        let (Some(bundle), Some(key)) = (data.remove("ca.crt"), data.remove("ca.key")) else {
-            return Err(PkiError::Authority);
-        };
-        // EXPOSE: a certificate is public.
-        let bundle = std::str::from_utf8(bundle.expose())
-            .map_err(|_| PkiError::Authority)?
-            .to_owned();
-        let key = SecretString::try_from(key).map_err(|_| PkiError::Authority)?;
-        Ok(Some(Kept { bundle, key }))
-    }
-
-    /// Makes the Secret with the CA that is in use, or with a new one. When another replica is faster, its CA counts.
-    async fn create(&mut self, now: SystemTime) -> Result<Kept, PkiError> {
-        // It stays held meanwhile: whoever waits for this may give up in the middle.
-        if self.authority.is_none() {
-            let (authority, key) = Authority::make(now)?;
-            let bundle = authority.bundle().to_owned();
-            self.authority = Some(Kept { bundle, key });
-        }
-        let kept = self.authority.as_ref().ok_or(PkiError::Authority)?.copy();
-        let new = NewSecret {
-            name: AUTHORITY_SECRET,
-            kind: "Opaque",
-            about: "Splitvault's internal CA. Deleting it cuts running pods off from updates.",
-            // EXPOSE: the Secret is where the CA's key is kept.
-            data: &[
-                ("ca.crt", kept.bundle.as_bytes()),
-                ("ca.key", kept.key.expose().as_bytes()),
-            ],
-        };
-        match secret::create(&self.client, &self.names.namespace, &new).await {
-            Ok(()) => {
-                tracing::info!("made the internal CA");
-                Ok(kept)
+    /// What the Secret holds. Without one it is made, with the CA that is in use, or with a new one.
+    async fn found(&mut self, now: SystemTime) -> Result<Found, PkiError> {
+        let found = match self.safe.read().await? {
+            Some(found) => found,
+            None => {
+                // It stays held meanwhile: whoever waits for this may give up in the middle.
+                if self.kept.is_none() {
+                    self.kept = Some(Succession::found(now)?);
+                }
+                let kept = self.kept.as_ref().ok_or(PkiError::Gone)?.copy();
+                self.safe.create(&kept).await?;
+                self.safe.read().await?.ok_or(PkiError::Gone)?
             }
-            Err(Fault::Conflict) => self.read().await?.ok_or(PkiError::Authority),
-            Err(fault) => Err(cluster("create the Secret splitvault-ca")(fault)),
+        };
+        self.kept = Some(found.succession.copy());
+        Ok(found)
+    }
+
+    async fn establish(&mut self, succession: &Succession, now: SystemTime) -> Result<SystemTime, PkiError> {
+        let authority = succession.authority()?;
+        let ends = self.hold(&authority, now)?;
+        self.store(&authority, now).await?;
+        Ok(ends)
+    }
+
+    /// Goes on to the next stage when its time has come and everything of this one has arrived. Answers whether the
+    /// Secret is another one now, be it by somebody else.
+    async fn step(&mut self, found: &Found, now: SystemTime) -> Result<bool, PkiError> {
+        if !found.succession.is_due(now, &self.pace)? {
+            return Ok(false);
         }
+        let arrived = self.has_arrived(&found.succession, now).await?;
+        if !arrived && !self.waits {
+            tracing::warn!(
+                "the rotation of the internal CA waits until both webhook configurations and the store have what \
+                 was made last"
+            );
+        }
+        self.waits = !arrived;
+        if !arrived {
+            return Ok(false);
+        }
+        let next = found.succession.next(now)?;
+        if self.safe.swap(found, &next).await? {
+            tracing::info!("the internal CA rotates: {}", next.progress(&self.pace)?);
+        }
+        Ok(true)
+    }
+
+    /// Whether the API server and the store get along with the next stage: seen, not concluded from the time.
+    async fn has_arrived(&self, succession: &Succession, now: SystemTime) -> Result<bool, PkiError> {
+        let Some((bundle, issued)) = succession.trial(now)? else {
+            return Ok(true);
+        };
+        // What was only just written may not have reached every API server.
+        if publish(&self.client, succession.authority()?.bundle()).await? != Published::Before {
+            return Ok(false);
+        }
+        Ok(self.probe.admits(client_config(&bundle, &issued)?).await)
     }
 
     /// The operator's own two certificates; each replica has its own, in memory only.
@@ -174,9 +198,7 @@ impl Keeper {
         let client = authority.issue(Leaf::Client(OPERATOR_IDENTITY), now)?;
         self.certificates.connect_with(bundle, &client)?;
         self.certificates.serve_with(&server)?;
-        self.certificates
-            .bundle()
-            .store(std::sync::Arc::new(bundle.to_owned()));
+        self.certificates.bundle().store(Arc::new(bundle.to_owned()));
         let ends = server.ends;
         self.held = Some(Held {
             bundle: bundle.to_owned(),
@@ -188,7 +210,7 @@ impl Keeper {
 
     async fn store(&self, authority: &Authority, now: SystemTime) -> Result<(), PkiError> {
         let found = secret::read(&self.client, &self.names.namespace, STORE_SECRET).await;
-        let found = found.map_err(cluster("read the Secret splitvault-store-tls"))?;
+        let found = found.map_err(failed("read the Secret splitvault-store-tls"))?;
         let leaf = Leaf::Server(&self.names.store);
         let good = found.is_some_and(|found| {
             let get = |key| found.get(key).map(splitvault_crypto::SecretBytes::expose);
@@ -215,14 +237,10 @@ impl Keeper {
             ],
         };
         let written = secret::apply(&self.client, &self.names.namespace, &new).await;
-        written.map_err(cluster("write the Secret splitvault-store-tls"))?;
+        written.map_err(failed("write the Secret splitvault-store-tls"))?;
         tracing::info!("issued the store's certificate");
         Ok(())
     }
-}
-
-fn cluster(doing: &'static str) -> impl Fn(Fault) -> PkiError {
-    move |fault| PkiError::Cluster { doing, fault }
 }
 
 #[cfg(test)]

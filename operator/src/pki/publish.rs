@@ -15,8 +15,20 @@ use crate::fault::Fault;
 /// Both webhook configurations have this name.
 const NAME: &str = "splitvault";
 
-/// Answers whether both configurations are there, which Helm makes after the operator.
-pub(super) async fn publish(client: &Client, bundle: &str) -> Result<bool, PkiError> {
+/// How both configurations were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Published {
+    /// One of them is not there; Helm makes them after the operator.
+    Absent,
+    /// They have the bundle, but one of them only since now.
+    Now,
+    /// They had it before.
+    Before,
+}
+
+/// Sees to it that both configurations have the bundle, as far as they are there.
+pub(super) async fn publish(client: &Client, bundle: &str) -> Result<Published, PkiError> {
+    let mut state = Published::Before;
     let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
     let found = mutating
         .get_opt(NAME)
@@ -30,6 +42,7 @@ pub(super) async fn publish(client: &Client, bundle: &str) -> Result<bool, PkiEr
     if let Some(patch) = plan("MutatingWebhookConfiguration", &hooks.collect::<Vec<_>>(), bundle) {
         let written = mutating.patch(NAME, &params(), &Patch::Apply(patch)).await;
         written.map_err(failed("patch the mutating webhook"))?;
+        state = Published::Now;
     }
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     let other = validating
@@ -48,8 +61,10 @@ pub(super) async fn publish(client: &Client, bundle: &str) -> Result<bool, PkiEr
     ) {
         let written = validating.patch(NAME, &params(), &Patch::Apply(patch)).await;
         written.map_err(failed("patch the validating webhook"))?;
+        state = Published::Now;
     }
-    Ok(found.is_some() && other.is_some())
+    let both = found.is_some() && other.is_some();
+    Ok(if both { state } else { Published::Absent })
 }
 
 /// The server-side apply that sets the bundle and nothing else; `None` when it is there already.

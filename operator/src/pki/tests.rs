@@ -1,3 +1,6 @@
+mod rotations;
+mod world;
+
 use std::time::{Duration, SystemTime};
 
 use super::*;
@@ -102,4 +105,36 @@ fn certificates_can_be_used_by_both_sides() {
     certificates.connect_with(made.bundle(), &client).unwrap();
     assert!(certificates.client().is_some());
     assert_eq!(certificates.server_config().unwrap().alpn_protocols.len(), 2);
+}
+
+#[test]
+fn who_trusts_one_ca_is_led_to_those_that_came_after_it() {
+    let now = SystemTime::now();
+    let made: Vec<_> = (0..=authority::CROSSED)
+        .map(|_| Authority::make(now).unwrap())
+        .collect();
+    // The newest first, as servers show them.
+    let pairs = made.windows(2).rev();
+    let crossed: Vec<_> = pairs
+        .map(|pair| pair[0].0.cross_sign(&pair[1].0).unwrap())
+        .collect();
+    let (last, key) = made.last().unwrap();
+    let names = ["a.svc".to_owned()];
+    let connects = |trusts: &Authority, shown: &[String]| {
+        let signer = Authority::parse(last.bundle().as_bytes(), key.expose().as_bytes());
+        let signer = signer.unwrap().shown_with(shown.concat());
+        let certificates = Certificates::default();
+        certificates
+            .serve_with(&signer.issue(Leaf::Server(&names), now).unwrap())
+            .unwrap();
+        let server = certificates.server_config().unwrap();
+        world::shakes(world::trusting(trusts.bundle()), server, "a.svc")
+    };
+    for (authority, _) in &made {
+        assert!(connects(authority, &crossed));
+    }
+    let (first, _) = &made[0];
+    assert!(!connects(first, &crossed[..crossed.len() - 1]) && !connects(first, &[]));
+    let (stranger, _) = Authority::make(now).unwrap();
+    assert!(!connects(&stranger, &crossed));
 }

@@ -22,7 +22,11 @@ impl Operator {
         let looking = async {
             loop {
                 let complete = tokio::time::timeout(DEADLINE, self.look_once(&mut keeper, &vault)).await;
-                tokio::time::sleep(if complete == Ok(true) { LOOK } else { SOON }).await;
+                let pause = if complete == Ok(true) { LOOK } else { SOON };
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.rotation.started() => {}
+                }
             }
         };
         self.shutdown.run_until_cancelled(looking).await;
@@ -30,7 +34,12 @@ impl Operator {
 
     async fn look_once(&self, keeper: &mut Keeper, vault: &Vault) -> bool {
         match keeper.look(SystemTime::now()).await {
-            Ok(ends) => self.tell_expiry(ends),
+            Ok(ends) => {
+                self.tell_expiry(ends);
+                if let Some((made, trusted)) = keeper.authorities() {
+                    self.metrics.authorities(unix(made), trusted);
+                }
+            }
             Err(error) => tracing::error!("{}; what was in use stays in use", chain(&error)),
         }
         self.publish(keeper, vault).await
@@ -53,8 +62,11 @@ impl Operator {
     }
 
     pub(super) fn tell_expiry(&self, ends: SystemTime) {
-        let unix = ends.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.metrics
-            .certificate_expires(i64::try_from(unix).unwrap_or(i64::MAX));
+        self.metrics.certificate_expires(unix(ends));
     }
+}
+
+fn unix(time: SystemTime) -> i64 {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    i64::try_from(seconds).unwrap_or(i64::MAX)
 }

@@ -52,7 +52,8 @@ impl Part {
         self.rolled_out();
     }
 
-    fn rolled_out(self) {
+    /// Waits until its newest version is the only one.
+    pub(crate) fn rolled_out(self) {
         kubectl(&[
             "--namespace",
             SYSTEM,

@@ -11,10 +11,28 @@ const STORE: &str = "/api/v1/namespaces/vault/secrets/splitvault-store-tls";
 fn keeper(server: &Server) -> (Keeper, Certificates) {
     let names = Names::of_services("vault", "splitvault-operator", "splitvault-store");
     let certificates = Certificates::default();
-    (
-        Keeper::new(server.client(), names, certificates.clone()),
-        certificates,
-    )
+    let pace = Pace {
+        max_age: Duration::from_secs(365 * 24 * 60 * 60),
+        announce: Duration::from_secs(60),
+        overlap: Duration::from_secs(60),
+    };
+    let keeper = Keeper::new(
+        server.client(),
+        names,
+        certificates.clone(),
+        pace,
+        Arc::new(NoStore),
+    );
+    (keeper, certificates)
+}
+
+struct NoStore;
+
+#[async_trait]
+impl Probe for NoStore {
+    async fn admits(&self, _: Arc<ClientConfig>) -> bool {
+        false
+    }
 }
 
 #[tokio::test]
