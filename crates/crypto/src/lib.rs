@@ -32,6 +32,7 @@
 
 mod digest;
 mod envelope;
+mod escrow;
 mod fields;
 mod id;
 mod kek;

@@ -1,6 +1,7 @@
 //! What a sealed message is for.
 
 use crate::fields;
+use crate::id::{Id, KeyId};
 
 /// The use and the object that a message is sealed for; it opens for no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,15 @@ pub enum Context<'a> {
         /// The request's UID.
         request_uid: &'a str,
     },
+    /// A master key for the offline recipient.
+    Escrow {
+        /// The installation.
+        installation: Id,
+        /// Whose key: `names` or `values`.
+        ring: &'a str,
+        /// Its id.
+        key: KeyId,
+    },
 }
 
 impl Context<'_> {
@@ -34,6 +44,17 @@ impl Context<'_> {
             }
             Self::Delivery { pod_uid } => fields::encode(&[format, b"delivery", pod_uid.as_bytes()]),
             Self::Answer { request_uid } => fields::encode(&[format, b"answer", request_uid.as_bytes()]),
+            Self::Escrow {
+                installation,
+                ring,
+                key,
+            } => fields::encode(&[
+                format,
+                b"escrow",
+                installation.as_bytes(),
+                ring.as_bytes(),
+                key.as_bytes(),
+            ]),
         }
     }
 }
