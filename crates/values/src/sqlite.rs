@@ -38,6 +38,7 @@ const SCHEMA: Schema = Schema {
         PRAGMA application_id = 0x53705676;
         PRAGMA user_version = 1;
     ",
+    upgrades: &[],
 };
 
 /// Tokens in one statement.

@@ -19,8 +19,10 @@ pub struct Schema {
     pub application_id: u32,
     /// The newest version known here.
     pub version: u32,
-    /// Makes that version in a blank file; sets `application_id` and `user_version` as well.
+    /// Makes version 1 in a blank file; sets `application_id` and `user_version` as well.
     pub sql: &'static str,
+    /// From version 1 to 2, from 2 to 3 and so on; each sets `user_version`.
+    pub upgrades: &'static [&'static str],
 }
 
 /// The two ways into one file.
@@ -98,7 +100,7 @@ impl Schema {
                 found,
                 known: self.version,
             }),
-            _ => Ok(Identity::Ours),
+            version => Ok(Identity::Ours { version }),
         }
     }
 
@@ -126,8 +128,21 @@ impl Schema {
         let writer = pool(1).connect_with(options).await.map_err(sql)?;
         // Two processes may start at once on a blank file: the second finds the first one's schema.
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(sql)?;
-        if self.identify(&mut transaction, path).await? == Identity::Blank {
-            sqlx::raw_sql(self.sql)
+        let missing = match self.identify(&mut transaction, path).await? {
+            Identity::Blank => {
+                sqlx::raw_sql(self.sql)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(sql)?;
+                self.upgrades
+            }
+            Identity::Ours { version } => {
+                let done = usize::try_from(version).map_or(usize::MAX, |version| version - 1);
+                self.upgrades.get(done..).unwrap_or_default()
+            }
+        };
+        for upgrade in missing {
+            sqlx::raw_sql(*upgrade)
                 .execute(&mut *transaction)
                 .await
                 .map_err(sql)?;
@@ -143,7 +158,10 @@ pub(super) enum Identity {
     /// No table, no mark: not used yet.
     Blank,
     /// A database of this schema that this release reads.
-    Ours,
+    Ours {
+        /// Which version, from 1.
+        version: u32,
+    },
 }
 
 /// Nothing but the path: for looking.

@@ -41,7 +41,7 @@ pub async fn verify(path: &Path) -> Result<Verified, OpenError> {
             bytes: 0,
             complaints: Vec::new(),
         },
-        Identity::Ours => inspect(&mut connection).await.map_err(sql)?,
+        Identity::Ours { .. } => inspect(&mut connection).await.map_err(sql)?,
     };
     connection.close().await.map_err(sql)?;
     Ok(verified)
