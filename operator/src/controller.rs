@@ -38,7 +38,7 @@ use crate::metrics::Metrics;
 pub use failure::{Failure, Next};
 pub use pace::Followed;
 pub use room::Room;
-pub(crate) use stored::{from_hex, remembered, to_hex};
+pub(crate) use stored::{from_hex, remembered};
 
 /// Keeps an object until its content is removed from the stores.
 pub const FINALIZER: &str = "splitvault.dev/cleanup";
@@ -149,13 +149,13 @@ fn stripped(meta: &Meta) -> Option<u64> {
 }
 
 /// Leaves of the metadata what the controller needs: an annotation may be as large as a payload.
-pub(crate) fn strip<K>(object: &mut PartialObjectMeta<K>) {
+fn strip(object: &mut Meta) {
     object.metadata.managed_fields = None;
     object.metadata.annotations = None;
     object.metadata.labels = None;
 }
 
-pub(crate) fn describe(error: &watcher::Error) -> crate::fault::Fault {
+fn describe(error: &watcher::Error) -> crate::fault::Fault {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)

@@ -40,12 +40,6 @@ struct Server {
     outcome: &'static str,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Request {
-    action: &'static str,
-    reason: &'static str,
-}
-
 /// The operator's metrics; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Inner>);
@@ -66,7 +60,6 @@ struct Inner {
     certificate: Gauge<f64, AtomicU64>,
     authority: Gauge,
     authorities: Gauge,
-    requests: Family<Request, Counter>,
 }
 
 impl Default for Metrics {
@@ -93,7 +86,6 @@ impl Metrics {
             certificate: Gauge::default(),
             authority: Gauge::default(),
             authorities: Gauge::default(),
-            requests: Family::default(),
         };
         inner.register_work();
         inner.register_surroundings();
@@ -122,11 +114,6 @@ impl Metrics {
             .admission_duration
             .get_or_create(&Webhook { webhook })
             .observe(took.as_secs_f64());
-    }
-
-    /// One VaultRequest was answered; both words come from closed sets.
-    pub fn requested(&self, action: &'static str, reason: &'static str) {
-        self.0.requests.get_or_create(&Request { action, reason }).inc();
     }
 
     /// One TLS handshake ended.
@@ -188,11 +175,6 @@ impl Inner {
             "Time to answer a sidecar",
             Unit::Seconds,
             self.delivery_duration.clone(),
-        );
-        registry.register(
-            "requests",
-            "Answers to VaultRequests, by action and reason",
-            self.requests.clone(),
         );
         registry.register(
             "admissions",

@@ -1,12 +1,14 @@
 //! The suite that every [`KeyStore`] passes. A failed expectation panics with a sentence.
 #![expect(clippy::expect_used, reason = "a test suite says what it expected")]
 
+mod life;
 mod revisions;
 mod root;
+mod stale;
 
-use splitvault_crypto::Id;
+use splitvault_crypto::{Id, KeyId};
 
-use crate::keys::{Commit, Head, KeyStore, KeyStoreError, Row};
+use crate::keys::{Commit, Head, KeyStore, KeyStoreError, Ring, Row};
 
 /// Runs the whole suite against a key database that has no installation yet.
 ///
@@ -24,6 +26,14 @@ pub async fn run(keys: &dyn KeyStore) {
     revisions::forgets_an_environment_with_everything(keys).await;
     revisions::lists_every_uid_once_in_order(keys).await;
     revisions::keeps_a_thousand_rows(keys).await;
+    stale::finds_what_is_not_under_the_keys_asked_for(keys).await;
+    stale::keeps_quarantine(keys).await;
+    stale::makes_all_of_a_batch_but_what_was_overtaken(keys).await;
+    life::leads_one_at_a_time(keys).await;
+    life::knows_who_is_there(keys).await;
+    life::claims_a_draw_once(keys).await;
+    life::counts_operations(keys).await;
+    life::takes_a_key_through_its_life(keys).await;
 }
 
 fn id() -> Id {
@@ -52,6 +62,8 @@ async fn first(keys: &dyn KeyStore, uid: &str, count: usize) -> Commit {
         environment: id(),
         expected: None,
         fence: fence(keys).await,
+        names_key: active(keys, Ring::Names).await,
+        values_key: active(keys, Ring::Values).await,
         revision: 1,
         manifests: vec![(1, b"manifest 1".to_vec())],
         rows: vec![(1, rows(count))],
@@ -75,6 +87,11 @@ async fn commit(keys: &dyn KeyStore, commit: &Commit) {
     keys.commit(commit)
         .await
         .expect("a commit from the expected state succeeds");
+}
+
+async fn active(keys: &dyn KeyStore, ring: Ring) -> KeyId {
+    let root = keys.root().await.expect("root answers").expect("there is a root");
+    root.active(ring).expect("there is an active key").id
 }
 
 async fn fence(keys: &dyn KeyStore) -> u64 {
@@ -162,6 +179,8 @@ async fn refuses_a_commit_from_before_the_fence(keys: &dyn KeyStore) {
     assert_eq!(keys.commit(&late).await, Err(KeyStoreError::Fenced));
     let retried = Commit {
         fence: fence(keys).await,
+        names_key: active(keys, Ring::Names).await,
+        values_key: active(keys, Ring::Values).await,
         ..late
     };
     commit(keys, &retried).await;

@@ -19,6 +19,8 @@ pub struct Described {
     pub entries: usize,
     /// How many older revisions are kept.
     pub history: usize,
+    /// The older revision whose content this is, when somebody went back to it and the source has not changed since.
+    pub restored_from: Option<u64>,
     /// Variables that were made here, not by the source. As secret as any name.
     pub created: Vec<Name>,
     pub(crate) digest_key: DigestKey,

@@ -3,12 +3,14 @@
 mod open;
 mod read;
 mod reason;
+mod rotation;
 mod sweep;
 mod write;
 
 pub use open::OpenError;
 pub use read::ReadError;
 pub use reason::Reason;
+pub use rotation::{RotationError, TrailError};
 pub use sweep::SweepError;
 pub use write::WriteError;
 

@@ -17,7 +17,7 @@ mod fields;
 mod kek;
 pub mod keys;
 mod place;
-mod schedule;
+pub mod schedule;
 pub mod sqlite;
 mod vault;
 
@@ -26,9 +26,9 @@ mod manifest;
 
 pub use digest::SourceDigestInput;
 pub use environment::{Described, Environment, Form, HistoryEntry, Named, Resealed, Swept, Written};
-pub use error::{OpenError, ReadError, Reason, SweepError, WriteError};
+pub use error::{OpenError, ReadError, Reason, RotationError, SweepError, TrailError, WriteError};
 pub use kek::{Kek, KekFault, Keks, RingKek};
-pub use keys::{KeyStore, KeyStoreError};
-pub use schedule::{Cause, Schedule, ScheduleError, Stand, Verdict};
+pub use keys::{Cause, KeyState, KeyStore, KeyStoreError, LifeStore, Ring};
+pub use schedule::{Schedule, ScheduleError};
 pub use sqlite::SqliteKeys;
-pub use vault::Vault;
+pub use vault::{Advance, Batch, KeyLine, LogHead, Progress, Vault};

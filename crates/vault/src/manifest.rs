@@ -1,7 +1,7 @@
 //! The manifest of a revision: what belongs to it, so that nothing can be taken away, put back or put in.
 //!
-//! Plaintext: `2 ‖ current 1 ‖ writes 8 ‖ content digest 32 ‖ source digest 32 ‖ digest key 32 ‖ UID ‖ rows ‖ created
-//! names ‖ history`; the UID and names are behind their length in 4 bytes, lists behind their count in 4 bytes. A row is
+//! Plaintext: `3 ‖ current 1 ‖ writes 8 ‖ restored from 8 ‖ content digest 32 ‖ source digest 32 ‖ digest key 32 ‖ UID ‖
+//! rows ‖ created names ‖ history`; the first byte 2 marks one from before there was a `restored from`; the UID and names are behind their length in 4 bytes, lists behind their count in 4 bytes. A row is
 //! `id 16 ‖ SHA-256 of its envelope 32`, in ascending order; an item of history is `revision 8 ‖ entries 4`.
 
 use std::collections::HashMap;
@@ -16,10 +16,12 @@ use crate::fields::{Reader, Writer};
 use crate::keys::{Head, Row};
 use crate::place::Place;
 
-const KIND: u8 = 2;
+const KIND: u8 = 3;
+/// Of manifests that nothing was restored in.
+const KIND_BEFORE: u8 = 2;
 const ROW: usize = 16 + 32;
 const PAST: usize = 8 + 4;
-const FIXED: usize = 1 + 1 + 8 + 3 * 32 + 4 + 4 + 4;
+const FIXED: usize = 1 + 1 + 8 + 8 + 3 * 32 + 4 + 4 + 4;
 
 pub(crate) struct Manifest {
     /// Whether it was the environment's current one when it was written.
@@ -33,6 +35,8 @@ pub(crate) struct Manifest {
     /// See [`crate::digest`].
     pub(crate) digest: [u8; 32],
     pub(crate) source: [u8; 32],
+    /// The older revision whose content this is, when somebody went back to it.
+    pub(crate) restored_from: Option<u64>,
     /// Made with the environment, the same in all its manifests.
     pub(crate) digest_key: DigestKey,
     /// Variables that were made here, not by the source.
@@ -54,6 +58,7 @@ impl Manifest {
         let mut writer = Writer::with_room(fixed, variable);
         writer.fixed(&[KIND, u8::from(self.current)]);
         writer.fixed(&self.writes.to_be_bytes());
+        writer.fixed(&self.restored_from.unwrap_or_default().to_be_bytes());
         writer.fixed(&self.digest);
         writer.fixed(&self.source);
         // EXPOSE: kept encrypted, with what it is the key of.
@@ -163,11 +168,13 @@ fn count(writer: &mut Writer, count: usize) {
 
 fn parse(plaintext: &SecretBytes) -> Option<Manifest> {
     let mut reader = Reader::new(plaintext);
-    if reader.fixed()? != [KIND] {
+    let [kind] = reader.fixed()?;
+    if !matches!(kind, KIND | KIND_BEFORE) {
         return None;
     }
     let current = reader.flag()?;
     let writes = reader.long()?;
+    let restored_from = if kind == KIND { reader.long()? } else { 0 };
     let digest = reader.fixed()?;
     let source = reader.fixed()?;
     let digest_key = SecretBytes::copy_of(&zeroize::Zeroizing::new(reader.fixed::<32>()?)[..]);
@@ -193,6 +200,7 @@ fn parse(plaintext: &SecretBytes) -> Option<Manifest> {
         rows,
         digest,
         source,
+        restored_from: (restored_from > 0).then_some(restored_from),
         digest_key: DigestKey::try_from(digest_key).ok()?,
         created,
         history,

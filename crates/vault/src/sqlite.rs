@@ -4,20 +4,27 @@
 //! the log, which is truncated a moment after a change. Whoever changes several tables does it in one transaction.
 
 mod commit;
+mod event;
+mod life;
 mod read;
 mod root;
 mod schema;
+mod stale;
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use splitvault_crypto::Id;
+use splitvault_crypto::{Id, KeyId};
 use splitvault_values::sqlite::{Janitor, Pools, checkpoint, classify};
 use sqlx::SqlitePool;
 
 pub use splitvault_values::sqlite::OpenError;
 
-use crate::keys::{Commit, Head, KeyStore, KeyStoreError, Revision, Root, Row, Standing};
+use crate::keys::{Commit, Head, KeyStore, KeyStoreError, Quarantined, Revision, Row, Stale, Standing};
+
+/// How long a checkpoint waits for readers.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The key database in an SQLite file. Shared through an `Arc`.
 #[derive(Debug)]
@@ -49,19 +56,11 @@ impl SqliteKeys {
         &self.path
     }
 
-    /// Moves the write-ahead log into the database and truncates it. Happens by itself within seconds of a change.
-    ///
-    /// # Errors
-    /// [`KeyStoreError::Unavailable`] while a reader is in the way.
-    pub async fn checkpoint(&self) -> Result<(), KeyStoreError> {
-        checkpoint(&self.writer).await.map_err(key_store_error)
-    }
-
     /// Waits for what is running, checkpoints and closes. Later calls get [`KeyStoreError::Unavailable`].
     pub async fn close(&self) {
         self.janitor.stop();
         self.readers.close().await;
-        if let Err(error) = self.checkpoint().await {
+        if let Err(error) = checkpoint(&self.writer).await.map_err(key_store_error) {
             tracing::warn!(reason = error.label(), "write-ahead log not truncated on close");
         }
         self.writer.close().await;
@@ -70,15 +69,6 @@ impl SqliteKeys {
 
 #[async_trait]
 impl KeyStore for SqliteKeys {
-    async fn root(&self) -> Result<Option<Root>, KeyStoreError> {
-        let mut snapshot = self.readers.begin().await.map_err(key_store_error)?;
-        root::read(&mut snapshot).await
-    }
-
-    async fn found(&self, root: Root) -> Result<Root, KeyStoreError> {
-        root::found(&self.writer, &root).await
-    }
-
     async fn standing(&self, uid: &str) -> Result<Standing, KeyStoreError> {
         let mut snapshot = self.readers.begin().await.map_err(key_store_error)?;
         Ok(Standing {
@@ -118,12 +108,54 @@ impl KeyStore for SqliteKeys {
             .map_err(key_store_error)
     }
 
-    async fn commit(&self, commit: &Commit) -> Result<(), KeyStoreError> {
-        commit::commit(&self.writer, commit).await?;
-        if commit.expected.is_some() {
+    async fn stale_revisions(
+        &self,
+        uid: &str,
+        names: KeyId,
+        values: KeyId,
+        limit: u32,
+    ) -> Result<Option<Stale>, KeyStoreError> {
+        let mut snapshot = self.readers.begin().await.map_err(key_store_error)?;
+        let Some(head) = read::head(&mut snapshot, uid).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Stale {
+            fence: read::fence(&mut snapshot).await?,
+            revisions: stale::revisions(&mut snapshot, head.environment, names, values, limit).await?,
+            head,
+        }))
+    }
+
+    async fn commit_all(&self, commits: &[Commit]) -> Result<Vec<Result<(), KeyStoreError>>, KeyStoreError> {
+        let outcomes = commit::commit_all(&self.writer, commits).await?;
+        if commits.iter().any(|commit| commit.expected.is_some()) {
             self.janitor.call();
         }
-        Ok(())
+        Ok(outcomes)
+    }
+
+    async fn stale(&self, names: KeyId, values: KeyId, limit: u32) -> Result<Vec<String>, KeyStoreError> {
+        stale::uids(&self.readers, names, values, limit).await
+    }
+
+    async fn progress(&self, names: KeyId, values: KeyId) -> Result<(u64, u64), KeyStoreError> {
+        stale::progress(&self.readers, names, values).await
+    }
+
+    async fn distrust(&self) -> Result<u64, KeyStoreError> {
+        stale::distrust(&self.writer).await
+    }
+
+    async fn quarantine(&self, environment: Id, revision: u64) -> Result<(), KeyStoreError> {
+        stale::quarantine(&self.writer, environment, revision).await
+    }
+
+    async fn release(&self) -> Result<(), KeyStoreError> {
+        stale::release(&self.writer).await
+    }
+
+    async fn quarantined(&self, uid: Option<&str>, limit: u32) -> Result<Vec<Quarantined>, KeyStoreError> {
+        stale::quarantined(&self.readers, uid, limit).await
     }
 
     async fn remove(&self, environment: Id, writes: u64) -> Result<(), KeyStoreError> {
@@ -138,6 +170,19 @@ impl KeyStore for SqliteKeys {
             .await
             .map(drop)
             .map_err(key_store_error)
+    }
+}
+
+/// Moves the write-ahead log into the database and truncates it; a reader may be in the way for a moment.
+async fn checkpoint_patiently(writer: &SqlitePool) -> Result<(), KeyStoreError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match checkpoint(writer).await {
+            Err(sqlx::Error::PoolTimedOut) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            done => return done.map_err(key_store_error),
+        }
     }
 }
 

@@ -160,7 +160,7 @@ impl Context {
             Some(_) if !desired.generate.is_empty() => stored::read(&self.vault, uid).await?,
             _ => None,
         };
-        let dotenv = found.open(owner, self.vault.sealing_keys())?;
+        let dotenv = found.open(owner, &self.vault.sealing_keys())?;
         let dotenv = source::generate(dotenv, &desired.generate, before.as_ref(), owner)?;
         let made = desired
             .generate

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use kube::Client;
 use splitvault_api::{DesiredSource, Generate, SealedPayload};
@@ -118,7 +119,7 @@ impl Found {
     ///
     /// # Errors
     /// [`Failure`], as the object's condition will say it.
-    pub(super) fn open(self, owner: Owner<'_>, keys: &[KeyPair]) -> Result<Dotenv, Failure> {
+    pub(super) fn open(self, owner: Owner<'_>, keys: &[Arc<KeyPair>]) -> Result<Dotenv, Failure> {
         match self {
             Self::Nothing => from_variables(Vec::new(), owner),
             Self::Sealed(payload) => unseal(&payload, owner, keys),
@@ -127,7 +128,7 @@ impl Found {
     }
 }
 
-fn unseal(payload: &SealedPayload, owner: Owner<'_>, keys: &[KeyPair]) -> Result<Dotenv, Failure> {
+fn unseal(payload: &SealedPayload, owner: Owner<'_>, keys: &[Arc<KeyPair>]) -> Result<Dotenv, Failure> {
     let unknown = || Failure::UnknownSealingKey {
         key: payload.key_id.clone(),
     };

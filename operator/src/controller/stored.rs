@@ -153,13 +153,13 @@ impl Failure {
             Reason::Tampered | Reason::UnknownKey => Self::Tampered(text),
             Reason::RolledBack => Self::RolledBack(text),
             Reason::TooLarge => Self::TooLarge(text),
-            Reason::Conflict | Reason::Internal => Self::Internal(text),
+            Reason::Conflict | Reason::NoSuchRevision | Reason::Internal => Self::Internal(text),
         }
     }
 }
 
 /// Lower-case hexadecimal.
-pub(crate) fn to_hex(bytes: &[u8; 32]) -> String {
+fn to_hex(bytes: &[u8; 32]) -> String {
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
         text

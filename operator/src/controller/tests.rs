@@ -89,7 +89,8 @@ impl World {
     }
 
     fn seal(&self, name: &str, text: &str) -> Value {
-        let key = self.stores.vault.sealing_keys().first().unwrap().public();
+        let pairs = self.stores.vault.sealing_keys();
+        let key = pairs[0].public();
         let context = sealing::Context::Manifest {
             namespace: "shop",
             name,

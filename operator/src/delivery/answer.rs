@@ -216,7 +216,11 @@ impl Deliveries {
     fn refuse(&self, caller: &Caller, grant: &Grant, error: &ReadError) -> Refusal {
         let name = &grant.name;
         match error.reason() {
-            Why::StoreUnavailable | Why::KekUnavailable | Why::Conflict | Why::Internal => {
+            Why::StoreUnavailable
+            | Why::KekUnavailable
+            | Why::NoSuchRevision
+            | Why::Conflict
+            | Why::Internal => {
                 tracing::warn!("cannot read for a delivery: {error}");
                 Refusal::new(
                     Reason::Unavailable,

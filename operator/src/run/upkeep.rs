@@ -51,7 +51,8 @@ impl Operator {
         let hooks = hooks
             .inspect_err(|error| tracing::error!("{}", chain(error)))
             .unwrap_or(false);
-        let Some(pair) = vault.sealing_keys().first() else {
+        let pairs = vault.sealing_keys();
+        let Some(pair) = pairs.first() else {
             return hooks;
         };
         let key = sealing::publish(&self.client, &self.args.namespace, pair.public()).await;

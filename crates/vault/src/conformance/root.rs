@@ -13,8 +13,9 @@ pub(super) async fn refuses_two_active_keys_of_one_ring(keys: &dyn KeyStore) {
             wrapped(Ring::Names, KeyState::Active),
             wrapped(Ring::Names, KeyState::Active),
         ],
+        last: None,
     };
-    keys.found(root)
+    keys.found(root, Vec::new())
         .await
         .expect_err("two active keys of a ring are refused");
     assert!(
@@ -33,32 +34,38 @@ pub(super) async fn is_founded_once(keys: &dyn KeyStore) {
     let root = Root {
         installation: id(),
         keys: all,
+        last: None,
     };
     let sorted = |mut root: Root| {
         root.keys.sort_unstable_by_key(|key| key.id);
         root
     };
     assert!(
-        sorted(keys.found(root.clone()).await.expect("found answers")) == root,
+        sorted(keys.found(root.clone(), Vec::new()).await.expect("found answers")) == root,
         "the first is kept"
     );
     let second = Root {
         installation: id(),
         keys: vec![wrapped(Ring::Names, KeyState::Active)],
+        last: None,
     };
     assert!(
-        sorted(keys.found(second).await.expect("found answers")) == root,
+        sorted(keys.found(second, Vec::new()).await.expect("found answers")) == root,
         "the second gets the first"
     );
     let kept = keys.root().await.expect("root answers").expect("there is a root");
     assert!(sorted(kept) == root, "the root is as it was founded");
 }
 
-fn wrapped(ring: Ring, state: KeyState) -> WrappedKey {
+pub(super) fn wrapped(ring: Ring, state: KeyState) -> WrappedKey {
     WrappedKey {
         ring,
         id: KeyId::make().expect("randomness"),
         state,
         wrapped: (state != KeyState::Destroyed).then(|| vec![7; 90]),
+        entered: 0,
+        activated: 0,
+        drawn: 0,
+        operations: 0,
     }
 }

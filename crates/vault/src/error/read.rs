@@ -46,6 +46,14 @@ impl ReadError {
         }
     }
 
+    /// The master key that was not there.
+    pub(crate) const fn missing_key(&self) -> Option<KeyId> {
+        match self {
+            Self::UnknownKey(id) => Some(*id),
+            Self::Values(_) | Self::Keys(_) | Self::Tampered { .. } | Self::RolledBack { .. } => None,
+        }
+    }
+
     /// Whether the same request may succeed soon without anyone doing anything.
     pub const fn is_transient(&self) -> bool {
         match self {

@@ -17,6 +17,8 @@ pub enum Reason {
     RolledBack,
     /// Encrypted under a key that is not here.
     UnknownKey,
+    /// The revision that was asked for is not kept.
+    NoSuchRevision,
     /// The provider of a key-encryption key does not answer.
     KekUnavailable,
     /// Beyond a limit.
@@ -29,11 +31,12 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::StoreUnavailable,
         Self::Tampered,
         Self::RolledBack,
         Self::UnknownKey,
+        Self::NoSuchRevision,
         Self::KekUnavailable,
         Self::TooLarge,
         Self::Conflict,
@@ -47,6 +50,7 @@ impl Reason {
             Self::Tampered => "Tampered",
             Self::RolledBack => "RolledBack",
             Self::UnknownKey => "UnknownKey",
+            Self::NoSuchRevision => "NoSuchRevision",
             Self::KekUnavailable => "KekUnavailable",
             Self::TooLarge => "TooLarge",
             Self::Conflict => "Conflict",
@@ -72,7 +76,10 @@ impl Reason {
             KeyStoreError::Unavailable | KeyStoreError::Corrupt | KeyStoreError::Full => {
                 Self::StoreUnavailable
             }
-            KeyStoreError::Conflict | KeyStoreError::Fenced => Self::Conflict,
+            KeyStoreError::Conflict
+            | KeyStoreError::Fenced
+            | KeyStoreError::Rotated
+            | KeyStoreError::InUse => Self::Conflict,
             KeyStoreError::Internal => Self::Internal,
         }
     }

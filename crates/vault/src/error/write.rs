@@ -1,6 +1,6 @@
 //! Why something cannot be written.
 
-use splitvault_crypto::{Random, SealError};
+use splitvault_crypto::{KeyId, Random, SealError};
 use splitvault_values::StoreError;
 
 use super::{Breach, ReadError, Reason};
@@ -19,6 +19,12 @@ pub enum WriteError {
     /// The key database did not answer, or another writer was faster.
     #[error(transparent)]
     Keys(#[from] KeyStoreError),
+    /// The revision to go back to is not kept.
+    #[error("there is no revision {revision} any more")]
+    NoSuchRevision {
+        /// Its number.
+        revision: u64,
+    },
     /// Beyond what an envelope holds.
     #[error("{got} bytes to encrypt, at most {limit}")]
     TooLarge {
@@ -42,8 +48,23 @@ impl WriteError {
             Self::Current(error) => error.reason(),
             Self::Values(error) => Reason::of_values(*error),
             Self::Keys(error) => Reason::of_keys(*error),
+            Self::NoSuchRevision { .. } => Reason::NoSuchRevision,
             Self::TooLarge { .. } => Reason::TooLarge,
             Self::Random | Self::Internal => Reason::Internal,
+        }
+    }
+
+    /// The master key that was not there, or that is not the active one any more, which is told without its id.
+    pub(crate) const fn missing_key(&self) -> Option<KeyId> {
+        match self {
+            Self::Current(error) => error.missing_key(),
+            Self::Keys(KeyStoreError::Rotated) => Some(KeyId::from_bytes([0; KeyId::LEN])),
+            Self::Values(_)
+            | Self::Keys(_)
+            | Self::NoSuchRevision { .. }
+            | Self::TooLarge { .. }
+            | Self::Random
+            | Self::Internal => None,
         }
     }
 
@@ -53,7 +74,7 @@ impl WriteError {
             Self::Current(error) => error.is_transient(),
             Self::Values(error) => error.is_transient(),
             Self::Keys(error) => error.is_transient(),
-            Self::TooLarge { .. } | Self::Random | Self::Internal => false,
+            Self::NoSuchRevision { .. } | Self::TooLarge { .. } | Self::Random | Self::Internal => false,
         }
     }
 }

@@ -14,6 +14,12 @@ pub enum KeyStoreError {
     /// A sweep went by between the beginning of a write and its commit; nothing was changed.
     #[error("the write was begun before a sweep and must begin again")]
     Fenced,
+    /// It was sealed under a key that is not the active one any more; nothing was changed.
+    #[error("the write was sealed under a key that has been rotated and must begin again")]
+    Rotated,
+    /// Something is still encrypted under a key that was to be destroyed; nothing was changed.
+    #[error("the key is still in use")]
+    InUse,
     /// The database is damaged; a person must restore it.
     #[error("the key database is damaged")]
     Corrupt,
@@ -29,7 +35,7 @@ impl KeyStoreError {
     /// Whether the same request may succeed soon without anyone doing anything.
     pub const fn is_transient(self) -> bool {
         match self {
-            Self::Unavailable | Self::Conflict | Self::Fenced => true,
+            Self::Unavailable | Self::Conflict | Self::Fenced | Self::Rotated | Self::InUse => true,
             Self::Corrupt | Self::Full | Self::Internal => false,
         }
     }
@@ -40,6 +46,8 @@ impl KeyStoreError {
             Self::Unavailable => "unavailable",
             Self::Conflict => "conflict",
             Self::Fenced => "fenced",
+            Self::Rotated => "rotated",
+            Self::InUse => "in use",
             Self::Corrupt => "corrupt",
             Self::Full => "full",
             Self::Internal => "internal",

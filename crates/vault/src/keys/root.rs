@@ -2,8 +2,10 @@
 
 use splitvault_crypto::{Id, KeyId};
 
+use super::event::KeyEvent;
+
 /// Which keys a key belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Ring {
     /// Master keys of names.
     Names,
@@ -11,11 +13,15 @@ pub enum Ring {
     Values,
     /// Key pairs that payloads are sealed to.
     Sealing,
+    /// Keys of HMACs over what this installation vouches for: the key log, requests.
+    Mac,
 }
 
 impl Ring {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Names, Self::Values, Self::Sealing];
+    pub const ALL: [Self; 4] = [Self::Names, Self::Values, Self::Sealing, Self::Mac];
+    /// Those of master keys, which rotate by re-encryption.
+    pub const MASTER: [Self; 2] = [Self::Names, Self::Values];
 
     /// As it stands in the database.
     pub const fn label(self) -> &'static str {
@@ -23,12 +29,13 @@ impl Ring {
             Self::Names => "names",
             Self::Values => "values",
             Self::Sealing => "sealing",
+            Self::Mac => "mac",
         }
     }
 }
 
 /// The life of a key, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KeyState {
     /// Opens, does not seal yet.
     Pending,
@@ -64,7 +71,7 @@ impl KeyState {
     }
 }
 
-/// A key as it is kept.
+/// A key as it is kept. Times are milliseconds of Unix time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrappedKey {
     /// What it is for.
@@ -75,13 +82,36 @@ pub struct WrappedKey {
     pub state: KeyState,
     /// The key, encrypted under a key-encryption key; `None` exactly when it is destroyed.
     pub wrapped: Option<Vec<u8>>,
+    /// The event in the key log that brought it into this state: what a process must have seen to know of it.
+    pub entered: u64,
+    /// When it became active; 0 before.
+    pub activated: u64,
+    /// Up to when it was drawn whether to rotate it (see [`crate::Schedule`]); 0 when that does not apply.
+    pub drawn: u64,
+    /// Messages that may have been sealed under it: reserved in blocks, so never fewer than there were.
+    pub operations: u64,
 }
 
-/// What the first start makes.
+/// The installation, its keys, and the end of the key log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
     /// Random; bound into every envelope, so a backup can be restored onto another cluster.
     pub installation: Id,
     /// All keys, in no particular order.
     pub keys: Vec<WrappedKey>,
+    /// The last event of the key log; `None` in a database from before there was one.
+    pub last: Option<KeyEvent>,
+}
+
+impl Root {
+    /// The number of the last event of the key log. Every change of a key raises it.
+    pub fn sequence(&self) -> u64 {
+        self.last.as_ref().map_or(0, |event| event.sequence)
+    }
+
+    /// The key of a ring that seals.
+    pub fn active(&self, ring: Ring) -> Option<&WrappedKey> {
+        let active = |key: &&WrappedKey| key.ring == ring && key.state == KeyState::Active;
+        self.keys.iter().find(active)
+    }
 }

@@ -21,6 +21,7 @@ fn a_manifest_comes_back_and_no_part_of_it_does() {
         ],
         digest: [7; 32],
         source: [8; 32],
+        restored_from: Some(1),
         digest_key: DigestKey::make().unwrap(),
         created: vec![Name::parse("MADE").unwrap()],
         history: vec![HistoryEntry {
@@ -53,6 +54,6 @@ fn counts_beyond_the_end_are_refused_before_anything_is_allocated() {
     bytes[0] = KIND;
     assert!(parse(&SecretBytes::copy_of(&bytes)).is_some(), "an empty one");
     // UID of no bytes, then four thousand million rows.
-    bytes[1 + 1 + 8 + 96 + 4..][..4].fill(0xff);
+    bytes[1 + 1 + 8 + 8 + 96 + 4..][..4].fill(0xff);
     assert!(parse(&SecretBytes::copy_of(&bytes)).is_none());
 }

@@ -91,12 +91,20 @@ pub(super) fn id(row: &SqliteRow, column: usize) -> Result<Id, KeyStoreError> {
         .map_err(|_| KeyStoreError::Corrupt)
 }
 
-fn counter(row: &SqliteRow, column: usize) -> Result<u64, KeyStoreError> {
+pub(super) fn counter(row: &SqliteRow, column: usize) -> Result<u64, KeyStoreError> {
     unsigned(row.try_get(column).map_err(key_store_error)?)
 }
 
 fn unsigned(number: i64) -> Result<u64, KeyStoreError> {
     u64::try_from(number).map_err(|_| KeyStoreError::Corrupt)
+}
+
+/// The one of a closed set that a word stands for.
+pub(super) fn labelled<T: Copy>(all: &[T], is: impl Fn(&T) -> bool) -> Result<T, KeyStoreError> {
+    all.iter()
+        .copied()
+        .find(|known| is(known))
+        .ok_or(KeyStoreError::Corrupt)
 }
 
 /// SQLite's integers are signed. Nobody writes 2⁶³ revisions.

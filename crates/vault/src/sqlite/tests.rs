@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
 use super::*;
-use crate::keys::{KeyState, Ring, WrappedKey};
+use crate::keys::{KeyState, LifeStore as _, Ring, Root, WrappedKey};
 
 struct Place(TempDir);
 
@@ -23,7 +23,9 @@ impl Place {
     }
 
     async fn open(&self) -> SqliteKeys {
-        SqliteKeys::open(&self.database()).await.unwrap()
+        let keys = SqliteKeys::open(&self.database()).await.unwrap();
+        keys.found(root(), Vec::new()).await.unwrap();
+        keys
     }
 
     fn holds(&self, needle: &[u8]) -> bool {
@@ -45,14 +47,23 @@ impl Place {
 fn root() -> Root {
     let key = |ring| WrappedKey {
         ring,
-        id: KeyId::make().unwrap(),
+        id: active(ring),
         state: KeyState::Active,
         wrapped: Some(vec![1; 50]),
+        entered: 0,
+        activated: 0,
+        drawn: 0,
+        operations: 0,
     };
     Root {
         installation: Id::make().unwrap(),
         keys: Ring::ALL.map(key).into(),
+        last: None,
     }
+}
+
+fn active(ring: Ring) -> KeyId {
+    KeyId::from_bytes([ring as u8 + 1; 8])
 }
 
 fn commit(uid: &str, expected: Option<u64>, canary: &[u8]) -> Commit {
@@ -65,6 +76,8 @@ fn commit(uid: &str, expected: Option<u64>, canary: &[u8]) -> Commit {
         environment: Id::from_bytes([9; 16]),
         expected,
         fence: 0,
+        names_key: active(Ring::Names),
+        values_key: active(Ring::Values),
         revision: 1,
         manifests: vec![(1, canary.to_vec())],
         rows: vec![(1, vec![row])],
@@ -75,14 +88,16 @@ fn commit(uid: &str, expected: Option<u64>, canary: &[u8]) -> Commit {
 #[cfg(feature = "conformance")]
 #[tokio::test]
 async fn conforms() {
-    crate::conformance::run(&Place::new().open().await).await;
+    let place = Place::new();
+    let keys = SqliteKeys::open(&place.database()).await.unwrap();
+    crate::conformance::run(&keys).await;
 }
 
 #[tokio::test]
 async fn what_was_committed_survives_closing_and_opening() {
     let place = Place::new();
     let keys = place.open().await;
-    let root = keys.found(root()).await.unwrap();
+    let root = keys.root().await.unwrap().unwrap();
     keys.commit(&commit("uid", None, b"kept")).await.unwrap();
     keys.close().await;
     assert_eq!(keys.root().await, Err(KeyStoreError::Unavailable));
@@ -137,13 +152,13 @@ async fn the_value_database_is_refused_untouched() {
 async fn a_newer_schema_is_refused() {
     let place = Place::new();
     place.open().await.close().await;
-    place.sql("PRAGMA user_version = 2").await.unwrap();
+    place.sql("PRAGMA user_version = 3").await.unwrap();
     let error = SqliteKeys::open(&place.database()).await.unwrap_err();
     assert!(matches!(
         error,
         OpenError::Newer {
-            found: 2,
-            known: 1,
+            found: 3,
+            known: 2,
             ..
         }
     ));
@@ -153,8 +168,8 @@ async fn a_newer_schema_is_refused() {
 async fn the_schema_itself_allows_one_active_key_per_ring() {
     let place = Place::new();
     let keys = place.open().await;
-    keys.found(root()).await.unwrap();
-    let key = "INSERT INTO wrapped_key (id, ring, state, wrapped) VALUES (randomblob(8), 'names', ";
+    let key = "INSERT INTO wrapped_key (id, entered, activated, drawn, operations, ring, state, wrapped)
+        VALUES (randomblob(8), 0, 0, 0, 0, 'names', ";
     let pending: &'static str = Box::leak(format!("{key}'pending', x'00')").into_boxed_str());
     place.sql(pending).await.unwrap();
     place
@@ -203,4 +218,41 @@ async fn the_settings_are_the_ones_promised() {
         .await;
     let error = write.unwrap_err().to_string();
     assert!(error.contains("readonly"), "readers cannot write: {error}");
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_is_upgraded_with_everything_in_it() {
+    let place = Place::new();
+    place.sql(schema::FIRST).await.unwrap();
+    place
+        .sql(
+            "INSERT INTO installation VALUES (1, x'01010101010101010101010101010101', 3);
+             INSERT INTO wrapped_key VALUES (x'0101010101010101', 'names', 'active', x'aa');
+             INSERT INTO wrapped_key VALUES (x'0202020202020202', 'values', 'active', x'bb');
+             INSERT INTO environment VALUES (x'09090909090909090909090909090909', 'uid', 1, 1);
+             INSERT INTO manifest VALUES (x'09090909090909090909090909090909', 1, x'cc');
+             INSERT INTO entry VALUES (x'09090909090909090909090909090909', 1, x'07070707070707070707070707070707', x'dd')",
+        )
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        let keys = SqliteKeys::open(&place.database()).await.unwrap();
+        let root = keys.root().await.unwrap().unwrap();
+        assert_eq!((root.keys.len(), root.sequence()), (2, 0));
+        assert_eq!(
+            root.active(Ring::Names).unwrap().wrapped.as_deref(),
+            Some(&[0xaa][..])
+        );
+        let (head, rows) = keys.current("uid").await.unwrap().unwrap();
+        assert_eq!(
+            (head.manifest, rows[0].envelope.as_slice()),
+            (vec![0xcc], &[0xdd][..])
+        );
+        let stale = keys
+            .stale(active(Ring::Names), active(Ring::Values), 10)
+            .await
+            .unwrap();
+        assert_eq!(stale, ["uid"], "under which keys it is has to be made sure of");
+        keys.close().await;
+    }
 }

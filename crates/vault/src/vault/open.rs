@@ -1,17 +1,22 @@
 //! Opening: the installation that is there, or a new one when there is none. Never anything over what is there.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use splitvault_crypto::sealing::KeyPair;
-use splitvault_crypto::{Id, KeyRing, MasterKey, Purpose};
+use arc_swap::ArcSwap;
+use splitvault_crypto::DigestKey;
+use splitvault_crypto::sealing::PublicKey;
 use splitvault_values::ValueStore;
 
 use super::in_flight::InFlight;
+use super::meter::Meter;
+use super::replica::{Presence, millis};
+use super::rings::{Rings, refused};
 use super::suspects::Suspects;
 use super::{Vault, first};
 use crate::error::OpenError;
-use crate::kek::{KekFault, Keks, RingKek};
-use crate::keys::{KeyState, KeyStore, KeyStoreError, Ring, Root, WrappedKey};
+use crate::kek::Keks;
+use crate::keys::{KeyChange, KeyState, KeyStore, KeyStoreError, Ring, Root, Step};
 
 impl Vault {
     /// Whether the key database has an installation already, so that its key-encryption keys must exist somewhere.
@@ -23,7 +28,7 @@ impl Vault {
     }
 
     /// Opens the vault. The first time, and only on a key database that has no installation, makes an installation id,
-    /// one master key per ring and one sealing key pair (X-Wing), in one transaction.
+    /// one master key per ring, one sealing key pair (X-Wing) and a MAC key, in one transaction.
     ///
     /// # Errors
     /// See [`OpenError`]; nothing is changed then.
@@ -32,86 +37,79 @@ impl Vault {
         values: Arc<dyn ValueStore>,
         keks: Keks,
     ) -> Result<Self, OpenError> {
+        let now = millis(SystemTime::now());
         let root = match keys.root().await? {
-            Some(root) => root,
-            None => keys.found(first::root(&keks).await?).await?,
+            Some(root) => adopt(&*keys, &keks, root, now).await?,
+            None => {
+                let (root, events) = first::root(&keks, now).await?;
+                keys.found(root, events).await?
+            }
         };
+        let rings = Rings::load(&root, &keks, None).await?;
         Ok(Self {
             keys,
             values,
             installation: root.installation,
-            names_ring: ring(Ring::Names, &keks.names, &root).await?,
-            values_ring: ring(Ring::Values, &keks.values, &root).await?,
-            sealing: sealing(&keks, &root).await?,
+            presence: Presence::make(rings.sequence)?,
+            rings: ArcSwap::from_pointee(rings),
+            mac: mac(&keks, &root).await?,
+            keks,
+            escrow: None,
+            meter: Meter::default(),
             suspects: Suspects::default(),
             in_flight: InFlight::default(),
         })
     }
-}
 
-async fn ring<P: Purpose>(ring: Ring, kek: &RingKek<P>, root: &Root) -> Result<KeyRing<P>, OpenError> {
-    let (mut active, mut others) = (None, Vec::<MasterKey<P>>::new());
-    for (key, wrapped) in kept(ring, root) {
-        let opened = kek.unwrap(root.installation, key.id, wrapped).await;
-        let opened = opened.map_err(refused(ring, || kek.current().describe()))?;
-        match key.state {
-            KeyState::Active => active = Some(opened),
-            KeyState::Pending | KeyState::Retiring | KeyState::Drained => others.push(opened),
-            KeyState::Destroyed => {}
-        }
+    /// Has master keys sealed to this recipient before they are destroyed, so that whoever has its private key can
+    /// read the backups of their time.
+    #[must_use]
+    pub fn with_escrow(mut self, recipient: PublicKey) -> Self {
+        self.escrow = Some(recipient);
+        self
     }
-    let mut keys = KeyRing::new(active.ok_or(OpenError::Missing { ring: ring.label() })?);
-    others.into_iter().for_each(|key| keys.add(key));
-    Ok(keys)
 }
 
-/// The active pair first.
-async fn sealing(keks: &Keks, root: &Root) -> Result<Vec<KeyPair>, OpenError> {
-    let ring = Ring::Sealing;
-    let mut pairs = Vec::new();
-    for (key, wrapped) in kept(ring, root) {
-        let pair = pair(keks, root.installation, key, wrapped).await?;
-        match key.state {
-            KeyState::Active => pairs.insert(0, (true, pair)),
-            KeyState::Pending | KeyState::Retiring | KeyState::Drained => pairs.push((false, pair)),
-            KeyState::Destroyed => {}
-        }
+/// A database from before there was a key log gets one, and a MAC key, in one transaction.
+async fn adopt(keys: &dyn KeyStore, keks: &Keks, mut root: Root, now: u64) -> Result<Root, OpenError> {
+    if root.last.is_some() {
+        return Ok(root);
     }
-    if !pairs.first().is_some_and(|(active, _)| *active) {
-        return Err(OpenError::Missing { ring: ring.label() });
-    }
-    Ok(pairs.into_iter().map(|(_, pair)| pair).collect())
-}
-
-async fn pair(keks: &Keks, installation: Id, key: &WrappedKey, wrapped: &[u8]) -> Result<KeyPair, OpenError> {
-    let (ring, label) = (Ring::Sealing, first::sealing_label(key.id));
-    let inner = keks.names.open_bytes(installation, &label, wrapped).await;
-    let inner = inner.map_err(refused(ring, || keks.names.current().describe()))?;
-    // EXPOSE: still encrypted, under the other key-encryption key.
-    let bytes = keks.values.open_bytes(installation, &label, inner.expose()).await;
-    let bytes = bytes.map_err(refused(ring, || keks.values.current().describe()))?;
-    let pair = KeyPair::from_bytes(&bytes).ok();
-    pair.filter(|pair| pair.id() == key.id)
-        .ok_or(OpenError::Damaged { ring: ring.label() })
-}
-
-/// The keys of a ring that are not destroyed.
-fn kept(ring: Ring, root: &Root) -> impl Iterator<Item = (&WrappedKey, &[u8])> {
-    let keys = root.keys.iter().filter(move |key| key.ring == ring);
-    keys.filter_map(|key| Some((key, key.wrapped.as_deref()?)))
-}
-
-fn refused(ring: Ring, got: impl Fn() -> String) -> impl Fn(KekFault) -> OpenError {
-    let ring = ring.label();
-    move |fault| match fault {
-        KekFault::Unknown { needed } => OpenError::KekWrong {
-            ring,
-            needed,
-            got: got(),
+    let (mac, mac_key) = first::mac_key(keks, root.installation).await?;
+    root.keys.retain(|key| key.state == KeyState::Active);
+    root.keys.push(mac);
+    let events = first::founding(&mut root, &mac_key, now);
+    let steps = root.keys.iter().map(|key| match key.ring {
+        Ring::Mac => Step::Insert(key.clone()),
+        Ring::Names | Ring::Values | Ring::Sealing => Step::Move {
+            id: key.id,
+            from: KeyState::Active,
+            to: KeyState::Active,
+            activated: Some(now),
         },
-        KekFault::Refused => OpenError::Damaged { ring },
-        fault @ (KekFault::Unavailable { .. } | KekFault::Protocol { .. } | KekFault::Random) => {
-            OpenError::Kek { ring, fault }
-        }
+    });
+    let change = KeyChange {
+        epoch: None,
+        expected: 0,
+        steps: steps.collect(),
+        events,
+    };
+    match keys.change(&change).await {
+        // Another process that started at the same time was faster.
+        Ok(()) | Err(KeyStoreError::Conflict) => {}
+        Err(error) => return Err(error.into()),
     }
+    keys.root().await?.ok_or(OpenError::Keys(KeyStoreError::Internal))
+}
+
+async fn mac(keks: &Keks, root: &Root) -> Result<DigestKey, OpenError> {
+    let ring = Ring::Mac;
+    let key = root.active(ring);
+    let (id, wrapped) = key
+        .and_then(|key| Some((key.id, key.wrapped.as_deref()?)))
+        .ok_or(OpenError::Missing { ring: ring.label() })?;
+    let label = first::mac_label(id);
+    let bytes = keks.names.open_bytes(root.installation, &label, wrapped).await;
+    let bytes = bytes.map_err(refused(ring, || keks.names.current().describe()))?;
+    DigestKey::try_from(bytes).map_err(|_| OpenError::Damaged { ring: ring.label() })
 }

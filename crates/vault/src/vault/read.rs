@@ -2,10 +2,11 @@
 
 use splitvault_dotenv::Dotenv;
 
+use super::rings::Rings;
 use super::{ATTEMPTS, Vault};
 use crate::environment::{Described, Environment, HistoryEntry, Named};
 use crate::error::ReadError;
-use crate::keys::KeyStoreError;
+use crate::keys::{Head, KeyStoreError};
 use crate::manifest::Manifest;
 
 impl Vault {
@@ -14,19 +15,34 @@ impl Vault {
     /// # Errors
     /// See [`ReadError`].
     pub async fn describe(&self, uid: &str) -> Result<Option<Described>, ReadError> {
-        let Some(head) = self.keys.standing(uid).await?.head else {
+        let Some((head, manifest)) = self.current(uid).await? else {
             return Ok(None);
         };
-        let manifest = self.manifest(&head)?;
         Ok(Some(Described {
             revision: head.revision,
             digest: manifest.digest,
             source_digest: manifest.source,
             entries: manifest.entries(),
             history: manifest.history.len(),
+            restored_from: manifest.restored_from,
             digest_key: manifest.digest_key,
             created: manifest.created,
         }))
+    }
+
+    /// The current manifest.
+    async fn current(&self, uid: &str) -> Result<Option<(Head, Manifest)>, ReadError> {
+        let mut tries = 0;
+        loop {
+            let rings = self.rings.load_full();
+            let Some(head) = self.keys.standing(uid).await?.head else {
+                return Ok(None);
+            };
+            match self.manifest(&rings, &head).map_err(ReadError::from) {
+                Err(error) if self.outdated(&mut tries, error.missing_key()).await => {}
+                opened => return Ok(Some((head, opened?))),
+            }
+        }
     }
 
     /// Holds an environment against the revision and digest that were last seen somewhere else, such as in an object's
@@ -78,16 +94,32 @@ impl Vault {
     }
 
     async fn open_whole(&self, uid: &str) -> Result<Option<Environment>, ReadError> {
-        for _ in 0..ATTEMPTS {
-            let Some((head, rows)) = self.keys.current(uid).await? else {
-                return Ok(None);
-            };
-            let manifest = self.manifest(&head)?;
-            if let Some(loaded) = self.load(&head, head.revision, &manifest, &rows).await? {
-                return Ok(Some(environment(head.revision, manifest, loaded.dotenv)));
+        let (mut tries, mut moved) = (0, 0);
+        loop {
+            let rings = self.rings.load_full();
+            match self.try_open_whole(&rings, uid).await {
+                Err(error) if self.outdated(&mut tries, error.missing_key()).await => {}
+                Ok(Attempt::Moved) if moved + 1 < ATTEMPTS => moved += 1,
+                Ok(Attempt::Moved) => return Err(KeyStoreError::Unavailable.into()),
+                Ok(Attempt::Done(done)) => return Ok(done),
+                Err(error) => return Err(error),
             }
         }
-        Err(KeyStoreError::Unavailable.into())
+    }
+
+    async fn try_open_whole(
+        &self,
+        rings: &Rings,
+        uid: &str,
+    ) -> Result<Attempt<Option<Environment>>, ReadError> {
+        let Some((head, rows)) = self.keys.current(uid).await? else {
+            return Ok(Attempt::Done(None));
+        };
+        let manifest = self.manifest(rings, &head)?;
+        let loaded = self.load(rings, &head, head.revision, &manifest, &rows).await?;
+        Ok(loaded.map_or(Attempt::Moved, |loaded| {
+            Attempt::Done(Some(environment(head.revision, manifest, loaded.dotenv)))
+        }))
     }
 
     /// Opens an older revision that is kept, or the current one; `None` when it is not kept.
@@ -95,21 +127,39 @@ impl Vault {
     /// # Errors
     /// See [`ReadError`].
     pub async fn read_revision(&self, uid: &str, revision: u64) -> Result<Option<Environment>, ReadError> {
-        for _ in 0..ATTEMPTS {
-            let Some(head) = self.keys.standing(uid).await?.head else {
-                return Ok(None);
-            };
-            let current = self.manifest(&head)?;
-            if revision != head.revision && !current.history.iter().any(|past| past.revision == revision) {
-                return Ok(None);
-            }
-            if let Some((manifest, rows)) = self.fetch(&head, revision).await?
-                && let Some(loaded) = self.load(&head, revision, &manifest, &rows).await?
-            {
-                return Ok(Some(environment(revision, manifest, loaded.dotenv)));
+        let (mut tries, mut moved) = (0, 0);
+        loop {
+            let rings = self.rings.load_full();
+            match self.try_read_revision(&rings, uid, revision).await {
+                Err(error) if self.outdated(&mut tries, error.missing_key()).await => {}
+                Ok(Attempt::Moved) if moved + 1 < ATTEMPTS => moved += 1,
+                Ok(Attempt::Moved) => return Err(KeyStoreError::Unavailable.into()),
+                Ok(Attempt::Done(done)) => return Ok(done),
+                Err(error) => return Err(error),
             }
         }
-        Err(KeyStoreError::Unavailable.into())
+    }
+
+    async fn try_read_revision(
+        &self,
+        rings: &Rings,
+        uid: &str,
+        revision: u64,
+    ) -> Result<Attempt<Option<Environment>>, ReadError> {
+        let Some(head) = self.keys.standing(uid).await?.head else {
+            return Ok(Attempt::Done(None));
+        };
+        let current = self.manifest(rings, &head)?;
+        if revision != head.revision && !current.history.iter().any(|past| past.revision == revision) {
+            return Ok(Attempt::Done(None));
+        }
+        let Some((manifest, rows)) = self.fetch(rings, &head, revision).await? else {
+            return Ok(Attempt::Moved);
+        };
+        let loaded = self.load(rings, &head, revision, &manifest, &rows).await?;
+        Ok(loaded.map_or(Attempt::Moved, |loaded| {
+            Attempt::Done(Some(environment(revision, manifest, loaded.dotenv)))
+        }))
     }
 
     /// The revision and the names, in their order, each with what kubelet can do with its value, without asking the
@@ -118,21 +168,27 @@ impl Vault {
     /// # Errors
     /// See [`ReadError`].
     pub async fn outline(&self, uid: &str) -> Result<Option<(u64, Vec<Named>)>, ReadError> {
+        let mut tries = 0;
+        loop {
+            let rings = self.rings.load_full();
+            match self.try_outline(&rings, uid).await {
+                Err(error) if self.outdated(&mut tries, error.missing_key()).await => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_outline(&self, rings: &Rings, uid: &str) -> Result<Option<(u64, Vec<Named>)>, ReadError> {
         let Some((head, rows)) = self.keys.current(uid).await? else {
             return Ok(None);
         };
-        let manifest = self.manifest(&head)?;
-        let entries = self.entries(&head, head.revision, &manifest, &rows)?;
-        Ok(Some((
-            head.revision,
-            entries
-                .into_iter()
-                .map(|entry| Named {
-                    name: entry.name,
-                    form: entry.form,
-                })
-                .collect(),
-        )))
+        let manifest = self.manifest(rings, &head)?;
+        let entries = self.entries(rings, &head, head.revision, &manifest, &rows)?;
+        let named = entries.into_iter().map(|entry| Named {
+            name: entry.name,
+            form: entry.form,
+        });
+        Ok(Some((head.revision, named.collect())))
     }
 
     /// The older revisions that are kept, ascending.
@@ -140,12 +196,16 @@ impl Vault {
     /// # Errors
     /// See [`ReadError`].
     pub async fn history(&self, uid: &str) -> Result<Vec<HistoryEntry>, ReadError> {
-        let head = self.keys.standing(uid).await?.head;
-        Ok(match head {
-            Some(head) => self.manifest(&head)?.history,
-            None => Vec::new(),
-        })
+        let current = self.current(uid).await?;
+        Ok(current.map(|(_, manifest)| manifest.history).unwrap_or_default())
     }
+}
+
+/// What a try came to.
+enum Attempt<T> {
+    Done(T),
+    /// The environment changed meanwhile.
+    Moved,
 }
 
 fn environment(revision: u64, manifest: Manifest, dotenv: Dotenv) -> Environment {

@@ -16,10 +16,11 @@ impl Vault {
                 self.suspects.clear(uid);
                 return Ok(false);
             };
+            let rings = self.rings.load_full();
             let place = self.place(head.environment);
             let mut tokens = Vec::new();
             for revision in self.keys.revisions(head.environment).await? {
-                tokens.extend(self.claimed(place, revision).await?);
+                tokens.extend(self.claimed(&rings, place, revision).await?);
             }
             match self.keys.remove(head.environment, head.writes).await {
                 Ok(()) => {

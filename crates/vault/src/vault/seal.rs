@@ -6,49 +6,36 @@ use splitvault_dotenv::Dotenv;
 use splitvault_values::{StoreError, Token, failpoint};
 
 use super::Vault;
+use super::rings::Rings;
 use crate::entry::{self, Claim};
 use crate::error::WriteError;
 use crate::keys::Row;
 use crate::place::Place;
+
+/// Manifests that a commit may seal besides the rows of a revision.
+pub(super) const MANIFESTS: usize = 2;
 
 impl Vault {
     /// Encrypts the values of a revision, puts them into the store, and answers the encrypted rows, with the tokens
     /// that they claim. Ids, tokens and message keys are new each time.
     pub(super) async fn put(
         &self,
+        rings: &Rings,
         place: Place,
         revision: u64,
         dotenv: &Dotenv,
     ) -> Result<(Vec<Row>, Vec<Token>), WriteError> {
-        let mut sealed = Vec::with_capacity(dotenv.len());
-        for variable in dotenv {
-            let id = Id::make()?;
-            // EXPOSE: into the cipher.
-            let plaintext = variable.value.expose().as_bytes();
-            let envelope = self.values_ring.seal(&place.at(revision, id), plaintext)?;
-            sealed.push((id, Bytes::from(envelope)));
-        }
+        self.count(rings, dotenv.len() + MANIFESTS, dotenv.len()).await?;
+        let sealed = seal_values(rings, place, revision, dotenv)?;
         failpoint!("vault::before-put");
         let claims = self.put_shuffled(sealed).await?;
         failpoint!("vault::after-put");
-        let mut rows = Vec::with_capacity(dotenv.len());
-        for (order, (claim, variable)) in (0..).zip(claims.iter().zip(dotenv)) {
-            rows.push(entry::seal(
-                &self.names_ring,
-                place,
-                revision,
-                claim,
-                order,
-                variable,
-            )?);
-        }
-        // The order of rows in the database must not be that of the variables; ids are random.
-        rows.sort_unstable_by_key(|row| row.id);
+        let rows = seal_rows(rings, place, revision, dotenv, &claims)?;
         Ok((rows, claims.into_iter().map(|claim| claim.token).collect()))
     }
 
     /// Puts the values in an order that tells the store nothing, and answers in the order given.
-    async fn put_shuffled(&self, sealed: Vec<(Id, Bytes)>) -> Result<Vec<Claim>, WriteError> {
+    pub(super) async fn put_shuffled(&self, sealed: Vec<(Id, Bytes)>) -> Result<Vec<Claim>, WriteError> {
         let mut order = Vec::with_capacity(sealed.len());
         for index in 0..sealed.len() {
             order.push((Id::make()?, index));
@@ -72,12 +59,17 @@ impl Vault {
     }
 
     /// The tokens that a revision claims, for forgetting them; what cannot be read is left to a sweep.
-    pub(super) async fn claimed(&self, place: Place, revision: u64) -> Result<Vec<Token>, WriteError> {
+    pub(super) async fn claimed(
+        &self,
+        rings: &Rings,
+        place: Place,
+        revision: u64,
+    ) -> Result<Vec<Token>, WriteError> {
         let found = self.keys.revision(place.environment, revision).await?;
         let rows = found.map(|revision| revision.rows).unwrap_or_default();
         Ok(rows
             .iter()
-            .filter_map(|row| entry::open(&self.names_ring, place, revision, row).ok())
+            .filter_map(|row| entry::open(&rings.names, place, revision, row).ok())
             .map(|entry| entry.claim.token)
             .collect())
     }
@@ -97,4 +89,46 @@ impl Vault {
         }
         failpoint!("vault::after-delete");
     }
+}
+
+/// Encrypts the values of a revision, each under a new entry id.
+pub(super) fn seal_values(
+    rings: &Rings,
+    place: Place,
+    revision: u64,
+    dotenv: &Dotenv,
+) -> Result<Vec<(Id, Bytes)>, WriteError> {
+    let mut sealed = Vec::with_capacity(dotenv.len());
+    for variable in dotenv {
+        let id = Id::make()?;
+        // EXPOSE: into the cipher.
+        let plaintext = variable.value.expose().as_bytes();
+        let envelope = rings.values.seal(&place.at(revision, id), plaintext)?;
+        sealed.push((id, Bytes::from(envelope)));
+    }
+    Ok(sealed)
+}
+
+/// Encrypts the rows of a revision, each with what it claims.
+pub(super) fn seal_rows(
+    rings: &Rings,
+    place: Place,
+    revision: u64,
+    dotenv: &Dotenv,
+    claims: &[Claim],
+) -> Result<Vec<Row>, WriteError> {
+    let mut rows = Vec::with_capacity(dotenv.len());
+    for (order, (claim, variable)) in (0..).zip(claims.iter().zip(dotenv)) {
+        rows.push(entry::seal(
+            &rings.names,
+            place,
+            revision,
+            claim,
+            order,
+            variable,
+        )?);
+    }
+    // The order of rows in the database must not be that of the variables; ids are random.
+    rows.sort_unstable_by_key(|row| row.id);
+    Ok(rows)
 }

@@ -13,7 +13,7 @@ use splitvault_values::{StoreError, Token};
 use super::{ATTEMPTS, Vault};
 use crate::entry::Entry;
 use crate::environment::Swept;
-use crate::error::SweepError;
+use crate::error::{ReadError, SweepError};
 use crate::keys::KeyStoreError;
 
 /// Tokens held against the claims at once: 17 bytes each.
@@ -126,21 +126,29 @@ impl Vault {
 
     /// Visits what an environment and its history claim. To visit too much is harmless.
     async fn visit_environment(&self, uid: &str, visit: Visit<'_>) -> Result<(), SweepError> {
+        let mut tries = 0;
         for _ in 0..ATTEMPTS {
             let Some((head, rows)) = self.keys.current(uid).await? else {
                 return Ok(());
             };
-            let manifest = self.manifest(&head)?;
+            let rings = self.rings.load_full();
+            let opened = self.manifest(&rings, &head).map_err(ReadError::from);
+            if let Err(error) = &opened
+                && self.outdated(&mut tries, error.missing_key()).await
+            {
+                continue;
+            }
+            let manifest = opened?;
             let mut claim = |entry: &Entry| visit(entry.claim.token);
-            let entries = self.entries(&head, head.revision, &manifest, &rows)?;
+            let entries = self.entries(&rings, &head, head.revision, &manifest, &rows)?;
             entries.iter().for_each(&mut claim);
             let mut whole = true;
             for past in &manifest.history {
-                let Some((manifest, rows)) = self.fetch(&head, past.revision).await? else {
+                let Some((manifest, rows)) = self.fetch(&rings, &head, past.revision).await? else {
                     whole = false;
                     break;
                 };
-                let entries = self.entries(&head, past.revision, &manifest, &rows)?;
+                let entries = self.entries(&rings, &head, past.revision, &manifest, &rows)?;
                 entries.iter().for_each(&mut claim);
             }
             if whole {

@@ -33,23 +33,29 @@ async fn write(vault: &Vault, uid: &str, value: &str) {
 
 async fn entries(vault: &Vault, uid: &str) -> (Head, Vec<Entry>) {
     let (head, rows) = vault.keys.current(uid).await.unwrap().unwrap();
-    let manifest = vault.manifest(&head).unwrap();
-    let entries = vault.entries(&head, head.revision, &manifest, &rows).unwrap();
+    let rings = vault.rings.load_full();
+    let manifest = vault.manifest(&rings, &head).unwrap();
+    let entries = vault
+        .entries(&rings, &head, head.revision, &manifest, &rows)
+        .unwrap();
     (head, entries)
 }
 
 /// Puts forged rows in place, with a manifest that agrees with them.
 async fn forge(vault: &Vault, head: &Head, rows: Vec<Row>) {
-    let mut manifest = vault.manifest(head).unwrap();
+    let rings = vault.rings.load_full();
+    let mut manifest = vault.manifest(&rings, head).unwrap();
     manifest.writes += 1;
     manifest.rows = manifest::list(&rows);
     let place = vault.place(head.environment);
-    let sealed = manifest.seal(&vault.names_ring, place, head.revision).unwrap();
+    let sealed = manifest.seal(&rings.names, place, head.revision).unwrap();
     let commit = Commit {
         uid: head.uid.clone(),
         environment: head.environment,
         expected: Some(head.writes),
         fence: vault.keys.standing(&head.uid).await.unwrap().fence,
+        names_key: rings.names.active(),
+        values_key: rings.values.active(),
         revision: head.revision,
         manifests: vec![(head.revision, sealed)],
         rows: vec![(head.revision, rows)],
@@ -68,7 +74,15 @@ fn rows(vault: &Vault, head: &Head, entries: &[Entry], claims: &[Claim]) -> Vec<
             value: SecretString::copy_of(""),
             comment: None,
         };
-        entry::seal(&vault.names_ring, place, head.revision, claim, order, &variable).unwrap()
+        entry::seal(
+            &vault.rings.load().names,
+            place,
+            head.revision,
+            claim,
+            order,
+            &variable,
+        )
+        .unwrap()
     })
     .collect()
 }
@@ -152,13 +166,13 @@ async fn an_envelope_of_one_kind_is_none_of_the_other() {
         ..head.clone()
     };
     assert!(matches!(
-        vault.manifest(&as_manifest),
+        vault.manifest(&vault.rings.load(), &as_manifest),
         Err(Breach::Tampered("a manifest"))
     ));
     let as_row = Row {
         id: Id::ZERO,
         envelope: head.manifest.clone(),
     };
-    let opened = entry::open(&vault.names_ring, place, head.revision, &as_row);
+    let opened = entry::open(&vault.rings.load().names, place, head.revision, &as_row);
     assert!(matches!(opened, Err(Breach::Tampered("a row"))));
 }

@@ -6,6 +6,8 @@ use splitvault_crypto::{DigestKey, Id};
 use splitvault_dotenv::{Dotenv, Name};
 use splitvault_values::Token;
 
+use super::rings::Rings;
+use super::seal::MANIFESTS;
 use super::{ATTEMPTS, Vault};
 use crate::digest::{self, SourceDigestInput};
 use crate::environment::{HistoryEntry, Written};
@@ -18,9 +20,21 @@ use crate::place::Place;
 struct Wanted<'a> {
     uid: &'a str,
     dotenv: &'a Dotenv,
-    source: &'a SourceDigestInput<'a>,
+    source: Source<'a>,
     created: &'a [Name],
     history_limit: usize,
+}
+
+/// What the content was made from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// This.
+    Given(&'a SourceDigestInput<'a>),
+    /// What the current revision says; the content itself is that of an older revision.
+    Kept {
+        /// Which.
+        restored_from: u64,
+    },
 }
 
 impl Vault {
@@ -40,53 +54,85 @@ impl Vault {
         created: &[Name],
         history_limit: usize,
     ) -> Result<Written, WriteError> {
-        let wanted = Wanted {
+        self.persist(&Wanted {
             uid,
             dotenv,
-            source,
+            source: Source::Given(source),
             created,
             history_limit,
-        };
-        let mut result = self.attempt(&wanted).await;
-        for _ in 1..ATTEMPTS {
-            if !matches!(result, Err(WriteError::Keys(KeyStoreError::Fenced))) {
-                break;
-            }
-            result = self.attempt(&wanted).await;
-        }
-        result
+        })
+        .await
     }
 
-    async fn attempt(&self, wanted: &Wanted<'_>) -> Result<Written, WriteError> {
+    /// Makes the content of an older revision, which must be kept, the content again, as a new revision. What it was made
+    /// from stays what it was, so whoever compares sources sees no change; [`crate::Described::restored_from`] tells.
+    ///
+    /// # Errors
+    /// [`WriteError::NoSuchRevision`] when it is not kept; else as for [`Self::write`].
+    pub async fn rollback(
+        &self,
+        uid: &str,
+        revision: u64,
+        history_limit: usize,
+    ) -> Result<Written, WriteError> {
+        let found = self.read_revision(uid, revision).await?;
+        let old = found.ok_or(WriteError::NoSuchRevision { revision })?;
+        self.persist(&Wanted {
+            uid,
+            dotenv: &old.dotenv,
+            source: Source::Kept {
+                restored_from: revision,
+            },
+            created: &old.created,
+            history_limit,
+        })
+        .await
+    }
+
+    async fn persist(&self, wanted: &Wanted<'_>) -> Result<Written, WriteError> {
+        let (mut tries, mut fenced) = (0, 0);
+        loop {
+            let rings = self.rings.load_full();
+            match self.attempt(&rings, wanted).await {
+                Err(WriteError::Keys(KeyStoreError::Fenced)) if fenced + 1 < ATTEMPTS => fenced += 1,
+                Err(error) if self.outdated(&mut tries, error.missing_key()).await => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn attempt(&self, rings: &Rings, wanted: &Wanted<'_>) -> Result<Written, WriteError> {
         let _flight = self.in_flight.begin();
         let Standing { fence, head } = self.keys.standing(wanted.uid).await?;
         let Some(head) = head else {
-            return self.make(wanted, fence).await;
+            return self.make(rings, wanted, fence).await;
         };
-        let manifest = self.manifest(&head)?;
+        let manifest = self.manifest(rings, &head)?;
         let (key, revision) = (&manifest.digest_key, head.revision);
         if digest::is_content(key, revision, wanted.dotenv, &manifest.digest) {
-            self.refresh(wanted, fence, head, manifest).await
+            self.refresh(rings, wanted, fence, head, manifest).await
         } else {
-            self.replace(wanted, fence, head, manifest).await
+            self.replace(rings, wanted, fence, head, manifest).await
         }
     }
 
     /// The first revision.
-    async fn make(&self, wanted: &Wanted<'_>, fence: u64) -> Result<Written, WriteError> {
+    async fn make(&self, rings: &Rings, wanted: &Wanted<'_>, fence: u64) -> Result<Written, WriteError> {
         let place = self.place(Id::make()?);
         let mut commit = Commit {
             uid: wanted.uid.to_owned(),
             environment: place.environment,
             expected: None,
             fence,
+            names_key: rings.names.active(),
+            values_key: rings.values.active(),
             revision: 1,
             manifests: Vec::new(),
             rows: Vec::new(),
             dropped: Vec::new(),
         };
         let (tokens, digest) = self
-            .put_revision(wanted, &mut commit, DigestKey::make()?, Vec::new())
+            .put_revision(rings, wanted, &mut commit, None, Vec::new())
             .await?;
         self.settle(&commit, &tokens, &[]).await?;
         Ok(Written {
@@ -99,6 +145,7 @@ impl Vault {
     /// The next revision; the one before becomes history.
     async fn replace(
         &self,
+        rings: &Rings,
         wanted: &Wanted<'_>,
         fence: u64,
         head: Head,
@@ -108,16 +155,16 @@ impl Vault {
         let mut history = std::mem::take(&mut former.history);
         history.push(former.remembered(head.revision));
         let dropped = beyond(wanted.history_limit, &mut history);
-        let stale = self.stale(place, &dropped).await?;
-        let mut commit = next(&head, fence, dropped)?;
+        let stale = self.stale(rings, place, &dropped).await?;
+        let mut commit = next(rings, &head, fence, dropped)?;
         if wanted.history_limit > 0 {
             former.current = false;
-            let sealed = former.seal(&self.names_ring, place, head.revision)?;
+            let sealed = former.seal(&rings.names, place, head.revision)?;
             commit.manifests.push((head.revision, sealed));
         }
         commit.revision = head.revision.checked_add(1).ok_or(WriteError::Internal)?;
         let (tokens, digest) = self
-            .put_revision(wanted, &mut commit, former.digest_key, history)
+            .put_revision(rings, wanted, &mut commit, Some(former), history)
             .await?;
         self.settle(&commit, &tokens, &stale).await?;
         Ok(Written {
@@ -130,6 +177,7 @@ impl Vault {
     /// The same content: at most the manifest changes.
     async fn refresh(
         &self,
+        rings: &Rings,
         wanted: &Wanted<'_>,
         fence: u64,
         head: Head,
@@ -141,17 +189,25 @@ impl Vault {
             changed: false,
         };
         let dropped = beyond(wanted.history_limit, &mut manifest.history);
-        let same_source = wanted.source.matches(&manifest.digest_key, &manifest.source);
-        if same_source && manifest.created == wanted.created && dropped.is_empty() {
+        let (source, restored_from) = match wanted.source {
+            Source::Given(source) if source.matches(&manifest.digest_key, &manifest.source) => {
+                (manifest.source, manifest.restored_from)
+            }
+            Source::Given(source) => (source.digest(&manifest.digest_key), None),
+            Source::Kept { .. } => (manifest.source, manifest.restored_from),
+        };
+        let same = (source, restored_from) == (manifest.source, manifest.restored_from);
+        if same && manifest.created == wanted.created && dropped.is_empty() {
             return Ok(written);
         }
         let place = self.place(head.environment);
-        let stale = self.stale(place, &dropped).await?;
-        let mut commit = next(&head, fence, dropped)?;
+        let stale = self.stale(rings, place, &dropped).await?;
+        let mut commit = next(rings, &head, fence, dropped)?;
         manifest.writes += 1;
-        manifest.source = wanted.source.digest(&manifest.digest_key);
+        (manifest.source, manifest.restored_from) = (source, restored_from);
         manifest.created = wanted.created.to_vec();
-        let sealed = manifest.seal(&self.names_ring, place, head.revision)?;
+        self.count(rings, MANIFESTS, 0).await?;
+        let sealed = manifest.seal(&rings.names, place, head.revision)?;
         commit.manifests.push((head.revision, sealed));
         self.settle(&commit, &[], &stale).await?;
         Ok(written)
@@ -160,26 +216,36 @@ impl Vault {
     /// Puts the wanted content into the store, and its rows and manifest into the commit, as the current revision.
     async fn put_revision(
         &self,
+        rings: &Rings,
         wanted: &Wanted<'_>,
         commit: &mut Commit,
-        digest_key: DigestKey,
+        former: Option<Manifest>,
         history: Vec<HistoryEntry>,
     ) -> Result<(Vec<Token>, [u8; 32]), WriteError> {
         let (revision, place) = (commit.revision, self.place(commit.environment));
-        let (rows, tokens) = self.put(place, revision, wanted.dotenv).await?;
+        let (rows, tokens) = self.put(rings, place, revision, wanted.dotenv).await?;
+        let (digest_key, former_source) = match former {
+            Some(former) => (former.digest_key, former.source),
+            None => (DigestKey::make()?, [0; 32]),
+        };
         let digest = digest::content(&digest_key, revision, wanted.dotenv);
+        let (source, restored_from) = match wanted.source {
+            Source::Given(source) => (source.digest(&digest_key), None),
+            Source::Kept { restored_from } => (former_source, Some(restored_from)),
+        };
         let manifest = Manifest {
             current: true,
             writes: commit.expected.unwrap_or_default() + 1,
             uid: wanted.uid.to_owned(),
             rows: manifest::list(&rows),
             digest,
-            source: wanted.source.digest(&digest_key),
+            source,
+            restored_from,
             digest_key,
             created: wanted.created.to_vec(),
             history,
         };
-        let sealed = manifest.seal(&self.names_ring, place, revision)?;
+        let sealed = manifest.seal(&rings.names, place, revision)?;
         commit.manifests.push((revision, sealed));
         commit.rows.push((revision, rows));
         Ok((tokens, digest))
@@ -198,7 +264,7 @@ impl Vault {
                 self.forget(stale).await;
                 Ok(())
             }
-            Err(error @ (KeyStoreError::Conflict | KeyStoreError::Fenced)) => {
+            Err(error @ (KeyStoreError::Conflict | KeyStoreError::Fenced | KeyStoreError::Rotated)) => {
                 self.forget(fresh).await;
                 Err(error.into())
             }
@@ -206,23 +272,25 @@ impl Vault {
         }
     }
 
-    async fn stale(&self, place: Place, dropped: &[u64]) -> Result<Vec<Token>, WriteError> {
+    async fn stale(&self, rings: &Rings, place: Place, dropped: &[u64]) -> Result<Vec<Token>, WriteError> {
         let mut stale = Vec::new();
         for revision in dropped {
-            stale.extend(self.claimed(place, *revision).await?);
+            stale.extend(self.claimed(rings, place, *revision).await?);
         }
         Ok(stale)
     }
 }
 
 /// A commit that leaves everything as it is.
-pub(super) fn next(head: &Head, fence: u64, dropped: Vec<u64>) -> Result<Commit, WriteError> {
+pub(super) fn next(rings: &Rings, head: &Head, fence: u64, dropped: Vec<u64>) -> Result<Commit, WriteError> {
     head.writes.checked_add(1).ok_or(WriteError::Internal)?;
     Ok(Commit {
         uid: head.uid.clone(),
         environment: head.environment,
         expected: Some(head.writes),
         fence,
+        names_key: rings.names.active(),
+        values_key: rings.values.active(),
         revision: head.revision,
         manifests: Vec::new(),
         rows: Vec::new(),

@@ -13,7 +13,8 @@ async fn the_first_start_makes_what_later_ones_find() {
     let home = Home::new();
     let first = home.open().await;
     assert!(Vault::is_founded(first.keys.as_ref()).await.unwrap());
-    let [pair] = first.vault.sealing_keys() else {
+    let pairs = first.vault.sealing_keys();
+    let [pair] = &*pairs else {
         panic!("one sealing key pair")
     };
     assert_eq!(pair.public().algorithm(), Algorithm::XWing);
@@ -139,7 +140,7 @@ async fn a_retiring_key_still_opens() {
     let installation = home.open().await;
     installation.write("uid", &[("A", "1")], 0).await.unwrap();
     let (root, keks) = (
-        splitvault_vault::KeyStore::root(installation.keys.as_ref())
+        splitvault_vault::LifeStore::root(installation.keys.as_ref())
             .await
             .unwrap()
             .unwrap(),
@@ -160,7 +161,7 @@ async fn a_retiring_key_still_opens() {
         let hex: String = wrapped.iter().map(|byte| format!("{byte:02x}")).collect();
         hand.run(&format!(
             "BEGIN; UPDATE wrapped_key SET state = 'retiring' WHERE ring = '{ring}';
-             INSERT INTO wrapped_key VALUES (x'{key}', '{ring}', 'active', x'{hex}'); COMMIT"
+             INSERT INTO wrapped_key VALUES (x'{key}', '{ring}', 'active', x'{hex}', 0, 0, 0, 0); COMMIT"
         ))
         .await;
     }

@@ -2,8 +2,8 @@
 
 use splitvault_crypto::sealing::KeyPair;
 use splitvault_crypto::{Coordinates, FileKek, Id, KeyRing, Names, OpenError, Purpose, Values};
-use splitvault_vault::KeyStore as _;
 use splitvault_vault::keys::{Ring, Root};
+use splitvault_vault::{KeyStore as _, LifeStore as _};
 
 use crate::fixture::{Home, Installation};
 

@@ -11,5 +11,6 @@ mod hands;
 mod history;
 mod race;
 mod rollback;
+mod rotation;
 mod sweep;
 mod tamper;

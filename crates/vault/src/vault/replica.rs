@@ -1,0 +1,146 @@
+//! This process among the replicas: what it has seen, what it still holds, whether it leads.
+//!
+//! A key is acknowledged as gone only when no operation of this process holds it any more. Leading is a lease in the key
+//! database: clocks decide who leads, never whether what a leader does is right; the fencing token decides that.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use splitvault_crypto::Id;
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::Vault;
+use super::rings::Rings;
+use crate::error::{OpenError, RotationError};
+use crate::keys::Replica;
+
+/// A leader that was silent for this long may be replaced.
+const LEASE: Duration = Duration::from_secs(30);
+/// A replica that was silent for this long is not waited for.
+const ABSENT: Duration = Duration::from_secs(60);
+
+/// What this process is to the others.
+pub(super) struct Presence {
+    id: Id,
+    /// The epoch that it leads in; 0 when it does not.
+    epoch: AtomicU64,
+    acknowledged: AtomicU64,
+    /// Sets of keys that were replaced and that an operation may still hold.
+    former: Mutex<Vec<Weak<Rings>>>,
+    reloading: AsyncMutex<()>,
+}
+
+impl Presence {
+    pub(super) fn make(sequence: u64) -> Result<Self, OpenError> {
+        Ok(Self {
+            id: Id::make()?,
+            epoch: AtomicU64::new(0),
+            acknowledged: AtomicU64::new(sequence),
+            former: Mutex::default(),
+            reloading: AsyncMutex::default(),
+        })
+    }
+
+    /// The epoch that this process leads in.
+    pub(super) fn epoch(&self) -> Result<u64, RotationError> {
+        match self.epoch.load(Ordering::Acquire) {
+            0 => Err(RotationError::NotLeader),
+            epoch => Ok(epoch),
+        }
+    }
+
+    /// Whether nothing holds keys of before any more.
+    fn is_rid_of_former(&self) -> bool {
+        let mut former = self.former.lock().unwrap_or_else(PoisonError::into_inner);
+        former.retain(|rings| rings.strong_count() > 0);
+        former.is_empty()
+    }
+}
+
+impl Vault {
+    /// Takes the keys of the database as they are now. What is in memory already is not unwrapped again.
+    pub(super) async fn reload(&self) -> Result<(), RotationError> {
+        let _alone = self.presence.reloading.lock().await;
+        let root = self.root().await?;
+        let before = self.rings.load_full();
+        if root.sequence() < before.sequence {
+            return Err(RotationError::RolledBack);
+        }
+        if root.sequence() == before.sequence {
+            return Ok(());
+        }
+        let next = Rings::load(&root, &self.keks, Some(&before)).await?;
+        let gone = before
+            .master_keys()
+            .any(|id| !next.master_keys().any(|kept| kept == id));
+        self.rings.store(Arc::new(next));
+        if gone {
+            let mut former = self
+                .presence
+                .former
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            former.push(Arc::downgrade(&before));
+        }
+        Ok(())
+    }
+
+    /// Looks up the keys, and tells the other replicas that this one is there and what it has seen. To be called every few
+    /// seconds; a replica that has not called for a minute is not waited for.
+    ///
+    /// # Errors
+    /// See [`RotationError`]; the keys in memory stay in use.
+    pub async fn beat(&self, now: SystemTime) -> Result<(), RotationError> {
+        let reloaded = self.reload().await;
+        if reloaded.is_ok() && self.presence.is_rid_of_former() {
+            let sequence = self.rings.load().sequence;
+            self.presence.acknowledged.store(sequence, Ordering::Release);
+        }
+        let replica = Replica {
+            id: self.presence.id,
+            acknowledged: self.presence.acknowledged.load(Ordering::Acquire),
+            seen: millis(now),
+        };
+        self.keys.beat(&replica).await?;
+        reloaded
+    }
+
+    /// Tries to lead, or to go on leading; answers whether this process does.
+    ///
+    /// # Errors
+    /// See [`RotationError`]; it does not lead then.
+    pub async fn lead(&self, now: SystemTime) -> Result<bool, RotationError> {
+        self.presence.epoch.store(0, Ordering::Release);
+        let expired = now.checked_sub(LEASE).map_or(0, millis);
+        let leadership = self.keys.lead(self.presence.id, millis(now), expired).await?;
+        let leads = leadership.holder == self.presence.id;
+        if leads {
+            self.presence.epoch.store(leadership.epoch, Ordering::Release);
+        }
+        Ok(leads)
+    }
+
+    /// Says that this process goes, so that nobody waits for it.
+    ///
+    /// # Errors
+    /// See [`RotationError`].
+    pub async fn leave(&self) -> Result<(), RotationError> {
+        Ok(self.keys.leave(self.presence.id).await?)
+    }
+
+    /// What every replica that is there has seen of the key log; `None` when there is none, not even this one.
+    pub(super) async fn acknowledged(&self, now: SystemTime) -> Result<Option<u64>, RotationError> {
+        let since = now.checked_sub(ABSENT).map_or(0, millis);
+        let replicas = self.keys.replicas(since).await?;
+        Ok(replicas.iter().map(|replica| replica.acknowledged).min())
+    }
+}
+
+/// Milliseconds of Unix time, as they are kept.
+pub(super) fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis())
+        .unwrap_or(u64::MAX)
+        .min(i64::MAX as u64)
+}

@@ -1,0 +1,622 @@
+//! Master keys through their whole life, on real files.
+
+use std::time::{Duration, SystemTime};
+
+use splitvault_crypto::KeyId;
+use splitvault_crypto::sealing::{Algorithm, KeyPair};
+use splitvault_values::ValueStore as _;
+use splitvault_vault::keys::{Deed, LifeStore as _};
+use splitvault_vault::{
+    Advance, Cause, KeyState, KeyStoreError, Ring, RotationError, Schedule, TrailError, Vault, WriteError,
+};
+
+use crate::fixture::{Home, Installation, owned};
+
+const ROWS: usize = 100;
+
+pub(crate) async fn lead(installation: &Installation, now: SystemTime) {
+    installation.vault.beat(now).await.unwrap();
+    assert!(installation.vault.lead(now).await.unwrap(), "nobody else does");
+}
+
+/// Goes on until there is nothing to do; answers what was done.
+pub(crate) async fn settle(vault: &Vault, now: SystemTime) -> Vec<Advance> {
+    let mut done = Vec::new();
+    loop {
+        match vault.advance(now, ROWS).await.unwrap() {
+            Advance::Idle | Advance::Waiting => return done,
+            step => done.push(step),
+        }
+        assert!(done.len() < 1_000, "it comes to rest");
+    }
+}
+
+async fn active(installation: &Installation, ring: Ring) -> KeyId {
+    let root = installation.keys.root().await.unwrap().unwrap();
+    root.active(ring).unwrap().id
+}
+
+async fn rotate(installation: &Installation, ring: Ring, now: SystemTime) -> (KeyId, KeyId) {
+    let old = active(installation, ring).await;
+    let new = installation
+        .vault
+        .begin_rotation(ring, Cause::Requested, now)
+        .await
+        .unwrap();
+    settle(&installation.vault, now).await;
+    (old, new)
+}
+
+#[tokio::test]
+async fn a_rotation_leaves_every_revision_readable_and_nothing_under_the_old_key() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let installation = home.open().await;
+    for uid in ["a", "b", "c"] {
+        installation
+            .write(uid, &[("A", "1"), ("B", "2")], 5)
+            .await
+            .unwrap();
+        installation.write(uid, &[("A", "3")], 5).await.unwrap();
+    }
+    lead(&installation, now).await;
+    let tokens = installation.tokens().await;
+    let digest = installation.vault.describe("a").await.unwrap().unwrap().digest;
+    for ring in Ring::MASTER {
+        let root = installation.keys.root().await.unwrap().unwrap();
+        let wrapped = root.active(ring).unwrap().wrapped.clone().unwrap();
+        let (old, new) = rotate(&installation, ring, now).await;
+        assert_eq!(active(&installation, ring).await, new);
+        assert_eq!(installation.keys.count(ring, old).await, Ok(0));
+        assert_eq!(installation.values.count(*old.as_bytes()).await.unwrap(), 0);
+        let root = installation.keys.root().await.unwrap().unwrap();
+        let gone = root.keys.iter().find(|key| key.id == old).unwrap();
+        assert_eq!((gone.state, &gone.wrapped), (KeyState::Destroyed, &None));
+        let bytes = home.bytes(&home.key_database());
+        assert!(
+            !contains(&bytes, &wrapped),
+            "the wrapped key is in no file any more"
+        );
+    }
+    for uid in ["a", "b", "c"] {
+        assert_eq!(installation.read(uid).await, owned(&[("A", "3")]));
+        let past = installation.vault.read_revision(uid, 1).await.unwrap().unwrap();
+        assert_eq!(past.dotenv.len(), 2);
+    }
+    assert_eq!(
+        installation.vault.describe("a").await.unwrap().unwrap().digest,
+        digest
+    );
+    let now_there = installation.tokens().await;
+    assert!(
+        tokens.iter().all(|token| !now_there.contains(token)),
+        "new tokens"
+    );
+    assert_eq!(now_there.len(), tokens.len(), "and no orphans");
+    installation.vault.key_log().await.unwrap();
+}
+
+fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
+}
+
+#[tokio::test]
+async fn the_steps_of_a_rotation_are_those_of_the_design_and_the_log_tells_them() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let installation = home.open().await;
+    installation.write("a", &[("A", "1")], 0).await.unwrap();
+    lead(&installation, now).await;
+    let (old, new) = rotate(&installation, Ring::Names, now).await;
+    let log = installation.vault.key_log().await.unwrap();
+    let told = |id: KeyId| -> Vec<_> {
+        log.iter()
+            .filter(|event| event.key == id)
+            .map(|event| (event.deed, event.cause))
+            .collect()
+    };
+    assert_eq!(
+        told(old),
+        [
+            (Deed::Created, Cause::Founded),
+            (Deed::Activated, Cause::Founded),
+            (Deed::Retired, Cause::Rotation),
+            (Deed::Drained, Cause::Rotation),
+            (Deed::Destroyed, Cause::Rotation),
+        ]
+    );
+    assert_eq!(
+        told(new),
+        [
+            (Deed::Created, Cause::Requested),
+            (Deed::Activated, Cause::Rotation)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_replica_that_has_not_seen_the_new_key_holds_up_its_activation() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let (one, two) = (home.open().await, home.open().await);
+    one.write("a", &[("A", "1")], 0).await.unwrap();
+    lead(&one, now).await;
+    two.vault.beat(now).await.unwrap();
+    assert!(!two.vault.lead(now).await.unwrap(), "one leads");
+    assert_eq!(two.vault.advance(now, ROWS).await, Err(RotationError::NotLeader));
+    let old = active(&one, Ring::Values).await;
+    one.vault
+        .begin_rotation(Ring::Values, Cause::Requested, now)
+        .await
+        .unwrap();
+    assert_eq!(one.vault.advance(now, ROWS).await, Ok(Advance::Waiting));
+    assert_eq!(active(&one, Ring::Values).await, old);
+    two.vault.beat(now).await.unwrap();
+    settle(&one.vault, now).await;
+    assert_ne!(active(&one, Ring::Values).await, old);
+    let state = async || {
+        let root = one.keys.root().await.unwrap().unwrap();
+        root.keys.iter().find(|key| key.id == old).unwrap().state
+    };
+    assert_eq!(state().await, KeyState::Drained, "the other one still has it");
+    assert_eq!(two.read("a").await, owned(&[("A", "1")]));
+    two.vault.beat(now).await.unwrap();
+    settle(&one.vault, now).await;
+    assert_eq!(state().await, KeyState::Destroyed);
+}
+
+#[tokio::test]
+async fn a_replica_that_is_gone_is_not_waited_for_and_catches_up_when_it_comes_back() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let (one, two) = (home.open().await, home.open().await);
+    one.write("a", &[("A", "1")], 3).await.unwrap();
+    lead(&one, now).await;
+    two.vault.beat(now).await.unwrap();
+    let later = now + Duration::from_secs(61);
+    lead(&one, later).await;
+    for ring in Ring::MASTER {
+        rotate(&one, ring, later).await;
+    }
+    assert_eq!(two.read("a").await, owned(&[("A", "1")]), "it looks the keys up");
+    two.write("a", &[("A", "2")], 3).await.unwrap();
+    assert_eq!(one.read("a").await, owned(&[("A", "2")]));
+}
+
+#[tokio::test]
+async fn a_writer_that_slept_through_a_rotation_writes_nothing_under_the_old_key() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let (one, sleeper) = (home.open().await, home.open().await);
+    one.write("a", &[("A", "1")], 0).await.unwrap();
+    lead(&one, now).await;
+    let (old, _) = rotate(&one, Ring::Names, now).await;
+    // It still believes in the old key; its commit is refused, and it begins again.
+    sleeper.write("b", &[("B", "1")], 0).await.unwrap();
+    assert_eq!(one.keys.count(Ring::Names, old).await, Ok(0));
+    assert_eq!(one.read("b").await, owned(&[("B", "1")]));
+    assert_eq!(
+        one.vault.sweep().await.unwrap().removed,
+        0,
+        "its first try was forgotten"
+    );
+}
+
+#[tokio::test]
+async fn a_leader_that_was_replaced_changes_nothing() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let (one, two) = (home.open().await, home.open().await);
+    lead(&one, now).await;
+    let later = now + Duration::from_secs(31);
+    two.vault.beat(later).await.unwrap();
+    assert!(two.vault.lead(later).await.unwrap(), "the lease ran out");
+    let refused = one.vault.begin_rotation(Ring::Names, Cause::Requested, now).await;
+    assert_eq!(refused, Err(RotationError::Keys(KeyStoreError::Conflict)));
+    assert!(!one.vault.lead(now).await.unwrap());
+    two.vault
+        .begin_rotation(Ring::Names, Cause::Requested, later)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn user_writes_win_over_a_rotation_that_goes_on_beside_them() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let installation = home.open().await;
+    for n in 0..20 {
+        installation
+            .write(&format!("uid-{n}"), &[("A", "first")], 2)
+            .await
+            .unwrap();
+    }
+    lead(&installation, now).await;
+    installation
+        .vault
+        .begin_rotation(Ring::Values, Cause::Requested, now)
+        .await
+        .unwrap();
+    let writes = async {
+        for round in 0..5 {
+            for n in 0..20 {
+                let value = format!("{n} in round {round}");
+                installation
+                    .write(&format!("uid-{n}"), &[("A", &value)], 2)
+                    .await
+                    .unwrap();
+            }
+        }
+    };
+    let rotation = async {
+        for _ in 0..40 {
+            installation.vault.advance(now, 3).await.unwrap();
+        }
+    };
+    tokio::join!(writes, rotation);
+    settle(&installation.vault, now).await;
+    for n in 0..20 {
+        let expected = format!("{n} in round 4");
+        assert_eq!(
+            installation.read(&format!("uid-{n}")).await,
+            owned(&[("A", &expected)])
+        );
+    }
+    assert_eq!(installation.vault.sweep().await.unwrap().removed, 0);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_opened_is_set_aside_counted_and_keeps_the_old_key() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let installation = home.open().await;
+    for uid in ["bad", "good"] {
+        installation.write(uid, &[("A", "1")], 5).await.unwrap();
+        installation.write(uid, &[("A", "2")], 5).await.unwrap();
+    }
+    lead(&installation, now).await;
+    let mut hand = home.key_hand().await;
+    hand.bend(
+        "UPDATE entry SET envelope = CAST(substr(envelope, 1, length(envelope) - 1) || x'00' AS BLOB)
+         WHERE revision = 1 AND environment = (SELECT id FROM environment WHERE uid = 'bad')",
+    )
+    .await;
+    let (old, new) = rotate(&installation, Ring::Names, now).await;
+    let progress = installation.vault.progress(Ring::Names).await.unwrap();
+    assert_eq!((progress.environments, progress.remaining), (2, 1));
+    assert_eq!(progress.quarantined.len(), 1);
+    assert_eq!(
+        (
+            progress.quarantined[0].uid.as_str(),
+            progress.quarantined[0].revision
+        ),
+        ("bad", 1)
+    );
+    let states: Vec<_> = progress.keys.iter().map(|key| (key.id, key.state)).collect();
+    assert!(states.contains(&(old, KeyState::Retiring)) && states.contains(&(new, KeyState::Active)));
+    assert_eq!(
+        installation.read("bad").await,
+        owned(&[("A", "2")]),
+        "the other revision was re-encrypted"
+    );
+    // It blocks no later rotation, and heals when its revision is gone.
+    let (second, _) = rotate(&installation, Ring::Names, now).await;
+    assert_ne!(second, old);
+    for n in 3..9 {
+        installation
+            .write("bad", &[("A", &n.to_string())], 1)
+            .await
+            .unwrap();
+    }
+    settle(&installation.vault, now).await;
+    let progress = installation.vault.progress(Ring::Names).await.unwrap();
+    assert_eq!(
+        (
+            progress.remaining,
+            progress.quarantined.len(),
+            progress.keys.len()
+        ),
+        (0, 0, 1)
+    );
+}
+
+#[tokio::test]
+async fn what_is_in_quarantine_is_tried_again_when_asked_for() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let installation = home.open().await;
+    installation.write("uid", &[("A", "1")], 0).await.unwrap();
+    lead(&installation, now).await;
+    let mut hand = home.value_hand().await;
+    hand.run("CREATE TABLE kept AS SELECT * FROM value; DELETE FROM value")
+        .await;
+    let (old, _) = rotate(&installation, Ring::Values, now).await;
+    assert_eq!(installation.vault.quarantined("uid").await.unwrap().len(), 1);
+    hand.run("INSERT INTO value SELECT * FROM kept; DROP TABLE kept")
+        .await;
+    settle(&installation.vault, now).await;
+    assert_eq!(
+        installation.vault.quarantined("uid").await.unwrap().len(),
+        1,
+        "not by itself at once"
+    );
+    installation.vault.retry_quarantined().await.unwrap();
+    settle(&installation.vault, now).await;
+    assert_eq!(installation.read("uid").await, owned(&[("A", "1")]));
+    let root = installation.keys.root().await.unwrap().unwrap();
+    assert_eq!(
+        root.keys.iter().find(|key| key.id == old).unwrap().state,
+        KeyState::Destroyed
+    );
+}
+
+#[tokio::test]
+async fn what_the_key_database_says_of_a_revision_is_not_relied_on() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let installation = home.open().await;
+    installation.write("uid", &[("A", "1")], 0).await.unwrap();
+    lead(&installation, now).await;
+    for ring in Ring::MASTER {
+        let old = active(&installation, ring).await;
+        let new = installation
+            .vault
+            .begin_rotation(ring, Cause::Requested, now)
+            .await
+            .unwrap();
+        let step = installation.vault.advance(now, ROWS).await.unwrap();
+        assert!(matches!(
+            step,
+            Advance::Moved {
+                state: KeyState::Active,
+                ..
+            }
+        ));
+        let column = if ring == Ring::Names {
+            "names_key"
+        } else {
+            "values_key"
+        };
+        home.key_hand()
+            .await
+            .bend(&format!("UPDATE manifest SET {column} = x'{new}'"))
+            .await;
+        settle(&installation.vault, now).await;
+        assert_eq!(installation.read("uid").await, owned(&[("A", "1")]));
+        assert_eq!(installation.keys.count(ring, old).await, Ok(0));
+        assert_eq!(installation.values.count(*old.as_bytes()).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn orphans_under_the_old_key_do_not_keep_it() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let installation = home.open().await;
+    installation.write("uid", &[("A", "1")], 0).await.unwrap();
+    lead(&installation, now).await;
+    let token = installation.tokens().await[0];
+    let envelope = installation
+        .values
+        .get(&[token])
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap();
+    installation.values.put(vec![envelope]).await.unwrap();
+    let (old, _) = rotate(&installation, Ring::Values, now).await;
+    assert_eq!(installation.values.count(*old.as_bytes()).await.unwrap(), 0);
+    assert_eq!(installation.tokens().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_log_that_was_altered_or_cut_off_is_noticed() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let installation = home.open().await;
+    lead(&installation, now).await;
+    rotate(&installation, Ring::Names, now).await;
+    let head = installation.vault.log_head().await.unwrap();
+    installation.vault.check_log(&head).await.unwrap();
+    installation.close().await;
+    let whole = std::fs::read(home.key_database()).unwrap();
+    let bends = [
+        ("UPDATE key_event SET at = at + 1 WHERE sequence = 3", Some(3)),
+        ("UPDATE key_event SET cause = 'drawn' WHERE sequence = 9", Some(9)),
+        (
+            "UPDATE key_event SET key = zeroblob(8) WHERE sequence = 1",
+            Some(1),
+        ),
+        (
+            "UPDATE key_event SET ring = 'values' WHERE sequence = 10",
+            Some(10),
+        ),
+        (
+            "UPDATE key_event SET deed = 'created' WHERE sequence = 2",
+            Some(2),
+        ),
+        (
+            "UPDATE key_event SET mac = zeroblob(32) WHERE sequence = 4",
+            Some(4),
+        ),
+        ("DELETE FROM key_event WHERE sequence = 5", Some(6)),
+        ("DELETE FROM key_event WHERE sequence >= 12", None),
+    ];
+    for (sql, broken) in bends {
+        std::fs::write(home.key_database(), &whole).unwrap();
+        home.key_hand().await.bend(sql).await;
+        let bent = home.open().await;
+        let found = bent.vault.key_log().await;
+        match broken {
+            Some(sequence) => assert_eq!(found, Err(TrailError::Broken { sequence }), "{sql}"),
+            None => assert!(found.is_ok(), "its beginning is whole"),
+        }
+        let cut_off = bent.vault.check_log(&head).await;
+        assert_eq!(cut_off.is_err(), broken.is_none(), "{sql}");
+        bent.close().await;
+    }
+}
+
+#[tokio::test]
+async fn an_older_key_database_put_back_in_a_rotation_is_caught() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let installation = home.open().await;
+    installation.write("uid", &[("A", "1")], 0).await.unwrap();
+    installation.close().await;
+    let old = std::fs::read(home.key_database()).unwrap();
+    let installation = home.open().await;
+    lead(&installation, now).await;
+    rotate(&installation, Ring::Names, now).await;
+    let head = installation.vault.log_head().await.unwrap();
+    installation.close().await;
+    std::fs::write(home.key_database(), old).unwrap();
+    let back = home.open().await;
+    assert_eq!(back.vault.check_log(&head).await, Err(RotationError::RolledBack));
+    // Its values went with the rotation, so it cannot be delivered from either.
+    assert!(back.vault.read("uid").await.is_err());
+}
+
+#[tokio::test]
+async fn draws_begin_rotations_and_are_claimed_once() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let installation = home.open().await;
+    lead(&installation, now).await;
+    let day = Duration::from_secs(24 * 60 * 60);
+    let schedule = Schedule::new(day, 30 * day, 90 * day, u64::MAX).unwrap();
+    let (never, always) = (|| Ok(u64::MAX), || Ok(0));
+    assert_eq!(
+        installation.vault.draw(&schedule, now, always).await,
+        Ok(Vec::new()),
+        "too young"
+    );
+    let later = now + 2 * day;
+    lead(&installation, later).await;
+    assert_eq!(
+        installation.vault.draw(&schedule, later, never).await,
+        Ok(Vec::new())
+    );
+    let begun = installation
+        .vault
+        .draw(&schedule, later + day, always)
+        .await
+        .unwrap();
+    assert_eq!(begun, [(Ring::Names, Cause::Drawn), (Ring::Values, Cause::Drawn)]);
+    settle(&installation.vault, later + day).await;
+    let again = installation.vault.draw(&schedule, later + day, always).await;
+    assert_eq!(again, Ok(Vec::new()), "the new keys are too young");
+    let ceiling = later + 92 * day;
+    lead(&installation, ceiling).await;
+    let begun = installation.vault.draw(&schedule, ceiling, never).await.unwrap();
+    assert_eq!(begun, [(Ring::Names, Cause::Age), (Ring::Values, Cause::Age)]);
+}
+
+#[tokio::test]
+async fn operations_are_counted_before_they_are_done() {
+    let home = Home::new();
+    let installation = home.open().await;
+    installation.write("uid", &[("A", "1")], 0).await.unwrap();
+    let count = async |installation: &Installation| {
+        let root = installation.keys.root().await.unwrap().unwrap();
+        Ring::MASTER.map(|ring| root.active(ring).unwrap().operations)
+    };
+    let first = count(&installation).await;
+    assert!(first.iter().all(|count| *count >= 3), "{first:?}");
+    installation.write("uid", &[("A", "2")], 0).await.unwrap();
+    assert_eq!(count(&installation).await, first, "in blocks");
+    installation.close().await;
+    let again = home.open().await;
+    again.write("uid", &[("A", "3")], 0).await.unwrap();
+    assert!(
+        count(&again).await[0] > first[0],
+        "what was reserved and lost counts as used"
+    );
+}
+
+#[tokio::test]
+async fn a_destroyed_key_is_kept_for_the_offline_recipient_alone() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let recipient = KeyPair::make(Algorithm::XWing).unwrap();
+    let mut installation = home.open().await;
+    installation.vault = installation.vault.with_escrow(recipient.public().clone());
+    installation.write("uid", &[("A", "1")], 0).await.unwrap();
+    lead(&installation, now).await;
+    let (old, _) = rotate(&installation, Ring::Values, now).await;
+    let kept = installation.keys.escrowed().await.unwrap();
+    assert_eq!((kept.len(), kept[0].id, kept[0].ring), (1, old, Ring::Values));
+    let here = installation.vault.installation();
+    let key = splitvault_crypto::MasterKey::<splitvault_crypto::Values>::from_escrow(
+        &recipient,
+        here,
+        old,
+        &kept[0].sealed,
+    );
+    assert_eq!(key.unwrap().id(), old);
+    let log = installation.vault.key_log().await.unwrap();
+    assert!(
+        log.iter()
+            .any(|event| event.key == old && event.deed == Deed::Escrowed)
+    );
+}
+
+#[tokio::test]
+async fn sealing_keys_overlap_until_one_is_destroyed() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let installation = home.open().await;
+    lead(&installation, now).await;
+    let first = installation.vault.sealing_keys()[0].id();
+    let second = installation
+        .vault
+        .rotate_sealing_key(Cause::Requested, now)
+        .await
+        .unwrap();
+    let ids = |vault: &Vault| {
+        vault
+            .sealing_keys()
+            .iter()
+            .map(|pair| pair.id())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&installation.vault), [second, first]);
+    let refused = installation.vault.destroy_sealing_key(second, now).await;
+    assert_eq!(
+        refused,
+        Err(RotationError::NoSuchKey(second)),
+        "it is the active one"
+    );
+    assert_eq!(ids(&home.open().await.vault), [second, first]);
+    installation.vault.destroy_sealing_key(first, now).await.unwrap();
+    assert_eq!(ids(&installation.vault), [second]);
+}
+
+#[tokio::test]
+async fn a_rollback_makes_an_older_content_the_newest_and_keeps_its_source() {
+    let home = Home::new();
+    let installation = home.open().await;
+    installation.write("uid", &[("A", "1")], 5).await.unwrap();
+    installation.write("uid", &[("A", "2")], 5).await.unwrap();
+    let written = installation.vault.rollback("uid", 1, 5).await.unwrap();
+    assert_eq!((written.revision, written.changed), (3, true));
+    assert_eq!(installation.read("uid").await, owned(&[("A", "1")]));
+    let described = installation.vault.describe("uid").await.unwrap().unwrap();
+    assert_eq!(described.restored_from, Some(1));
+    let source = format!("{:?}", [("A", "2")]);
+    assert!(described.made_from(&splitvault_vault::SourceDigestInput(source.as_bytes())));
+    let again = installation.vault.rollback("uid", 1, 5).await.unwrap();
+    assert_eq!((again.revision, again.changed), (3, false), "safe to repeat");
+    let missing = installation.vault.rollback("uid", 9, 5).await;
+    assert_eq!(missing, Err(WriteError::NoSuchRevision { revision: 9 }));
+    installation.write("uid", &[("A", "3")], 5).await.unwrap();
+    let described = installation.vault.describe("uid").await.unwrap().unwrap();
+    assert_eq!((described.revision, described.restored_from), (4, None));
+}
+
+#[tokio::test]
+async fn what_the_installation_vouches_for_is_told_from_everything_else() {
+    let installation = Home::new().open().await;
+    let vault = &installation.vault;
+    let mac = vault.mac("request", &[b"a", b"b"]);
+    assert!(vault.verify_mac("request", &[b"a", b"b"], &mac));
+    for (label, parts) in [
+        ("other", &[&b"a"[..], b"b"][..]),
+        ("request", &[b"ab"]),
+        ("request", &[b"b", b"a"]),
+    ] {
+        assert!(!vault.verify_mac(label, parts, &mac));
+    }
+    assert!(!vault.verify_mac("request", &[b"a", b"b"], &mac[..31]));
+    assert!(
+        !Home::new()
+            .open()
+            .await
+            .vault
+            .verify_mac("request", &[b"a", b"b"], &mac)
+    );
+}
