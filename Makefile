@@ -52,5 +52,7 @@ install: cluster-up ## Put images and chart of this working tree into the cluste
 	@tests/cluster/install
 
 generate: ## Write the generated files: CRDs, their copy in the chart
-	cargo run -q -p splitvault-api --example crd > crds/splitvault.dev_vaultsecrets.yaml
-	cp crds/splitvault.dev_vaultsecrets.yaml charts/splitvault/files/
+	for kind in vaultsecrets vaultrequests; do \
+	  cargo run -q -p splitvault-api --example crd $$kind > crds/splitvault.dev_$$kind.yaml && \
+	  cp crds/splitvault.dev_$$kind.yaml charts/splitvault/files/ || exit 1; \
+	done

@@ -1,10 +1,17 @@
 //! The command line.
 
+mod requests;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::{Args as Group, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub(crate) use requests::{
+    Asking, Audit, AuditKeys, History, Keys, Master, Reseal, ResultFormat, Rollback, Rotate, TableFormat,
+    Waiting,
+};
 
 /// What kubectl calls a plugin.
 const PLUGIN: &str = "kubectl-splitvault";
@@ -20,8 +27,11 @@ const PLUGIN: &str = "kubectl-splitvault";
   splitvault seal .env --name web -n shop > web.yaml   encrypt it; the result is safe in Git
   kubectl apply -f web.yaml                            hand it over
   splitvault key > splitvault.pub                      the key, to seal without a cluster
+  splitvault history web -n shop                       the revisions that are kept
+  splitvault rollback web --to 3 -n shop               go back to one
+  splitvault rotate web -n shop                        encrypt it anew
 
-Exit codes: 0 done, 1 failed, 2 wrong usage."
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted while waiting."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -50,6 +60,51 @@ Exit codes: 0 no errors (there may be warnings), 1 errors, 2 wrong usage.")]
   splitvault key > splitvault.pub
   splitvault seal .env --name web -n shop --key-file splitvault.pub")]
     Key(Cluster),
+    /// Replace keys: encrypt a VaultSecret anew, or replace a key of the whole installation
+    #[command(after_help = "Examples:
+  splitvault rotate web -n shop            new message keys and tokens for web and its history
+  splitvault rotate --master value         another master key for all values; shows how far the re-encryption is
+  splitvault rotate --master all --wait=false
+  splitvault rotate --sealing-key          another key pair to seal to; older payloads still open
+  splitvault rotate --ca                   another internal certificate authority; running pods go on
+
+NAME needs the verb rotate on that VaultSecret (ClusterRole splitvault-requester, part of edit and admin), the rest the
+verb rotate on masterkeys in the operator's namespace (ClusterRole splitvault-key-admin).
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted (the operator goes on).")]
+    Rotate(Rotate),
+    /// Show the revisions of a VaultSecret that are kept
+    #[command(after_help = "Examples:
+  splitvault history web -n shop
+  splitvault history web -n shop -o json | jq '.[0].revision'
+
+Exit codes: 0 printed, 1 not there or not readable, 2 wrong usage.")]
+    History(History),
+    /// Make the content of an earlier revision the newest one
+    #[command(after_help = "Examples:
+  splitvault rollback web --to 3 -n shop --dry-run
+  splitvault rollback web --to 3 -n shop
+
+Nothing is lost: the content of today becomes an earlier revision, and a rollback to it undoes this one. It lasts until the
+VaultSecret's source changes. Needs the verb rollback on that VaultSecret (ClusterRole splitvault-requester, part of edit and
+admin).
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted (the operator goes on).")]
+    Rollback(Rollback),
+    /// Seal the payload of a VaultSecret to the newest key
+    #[command(after_help = "Examples:
+  splitvault reseal web.yaml > new.yaml
+  splitvault reseal --in-place web.yaml && git commit -m 'Seal to the newest key' web.yaml
+  splitvault reseal web -n shop | kubectl apply -f -
+
+The operator opens the payload and seals it again; this command sees ciphertext only. A file must be what is applied.
+Whoever may get the VaultSecret may have this.
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted.")]
+    Reseal(Reseal),
+    /// Key-encryption keys
+    #[command(subcommand, arg_required_else_help = true)]
+    Keys(Keys),
+    /// Evidence for auditors
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(Audit),
     /// Print the version
     Version,
     /// Print the completion script of a shell

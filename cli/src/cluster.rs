@@ -44,6 +44,35 @@ pub(crate) fn sealing_key(cluster: &Cluster) -> Result<PublicKey, Fault> {
     })
 }
 
+/// The user's cluster, connected to.
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    /// The namespace of the kubeconfig's context.
+    pub(crate) namespace: String,
+    /// Where it is, for messages.
+    pub(crate) url: String,
+}
+
+impl Connection {
+    /// By the user's kubeconfig, or a pod's ServiceAccount.
+    pub(crate) async fn open(cluster: &Cluster) -> Result<Self, Fault> {
+        let config = config(cluster).await?;
+        let (url, namespace) = (config.cluster_url.to_string(), config.default_namespace.clone());
+        let client = Client::try_from(config)
+            .map_err(|error| Fault::failure(format!("cannot use the kubeconfig for {url}: {error}")))?;
+        Ok(Self {
+            client,
+            namespace,
+            url,
+        })
+    }
+}
+
+/// Runs a command that talks to the cluster.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    runtime()?.block_on(work)
+}
+
 fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Fault::failure(format!("cannot start: {error}")))
@@ -130,7 +159,7 @@ fn refused(error: &kube::Error, object: &str, url: &str) -> Fault {
 }
 
 /// An error and its causes, each once.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

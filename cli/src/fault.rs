@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Failure,
     /// The command line cannot work as it is.
     Usage,
+    /// The user wants to wait no longer.
+    Interrupted,
     /// The reader of our output is gone, and wants no more.
     ReaderGone,
 }
@@ -28,6 +30,10 @@ impl Fault {
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Kind::Usage, message.into())
+    }
+
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Self::new(Kind::Interrupted, message.into())
     }
 
     pub(crate) const fn reader_gone() -> Self {

@@ -10,6 +10,8 @@ use crate::fault::{Fault, Kind};
 const DONE: u8 = 0;
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
+/// As a shell reports SIGINT.
+const INTERRUPTED: u8 = 130;
 
 /// Prints a result.
 pub(crate) fn print(bytes: &[u8]) -> Result<(), Fault> {
@@ -31,12 +33,42 @@ pub(crate) fn note(message: impl fmt::Display) {
     say("note", "36", &message);
 }
 
+/// What goes on, on standard error: one line that changes on a terminal, else a line for each change.
+#[derive(Debug, Default)]
+pub(crate) struct Live(String);
+
+impl Live {
+    /// Shows a line, if it is another one.
+    pub(crate) fn show(&mut self, line: &str) {
+        if line.is_empty() || line == self.0 {
+            return;
+        }
+        let mut stderr = io::stderr().lock();
+        // Nobody is left to tell when this fails.
+        drop(if stderr.is_terminal() {
+            write!(stderr, "\r\x1b[2K{line}").and_then(|()| stderr.flush())
+        } else {
+            writeln!(stderr, "{line}")
+        });
+        line.clone_into(&mut self.0);
+    }
+
+    /// Takes the line away from a terminal.
+    pub(crate) fn end(self) {
+        let mut stderr = io::stderr().lock();
+        if !self.0.is_empty() && stderr.is_terminal() {
+            drop(write!(stderr, "\r\x1b[2K").and_then(|()| stderr.flush()));
+        }
+    }
+}
+
 /// Says why the command failed, and answers the exit code.
 pub(crate) fn fault(fault: &Fault) -> ExitCode {
     let code = match fault.kind() {
         Kind::ReaderGone => return ExitCode::from(DONE),
         Kind::Failure => FAILURE,
         Kind::Usage => USAGE,
+        Kind::Interrupted => INTERRUPTED,
     };
     say("error", "31", fault);
     if let Some(next) = fault.next_step() {

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use crate::args::{Args, Command};
+use crate::args::{Audit, Keys};
 use crate::fault::Fault;
-use crate::{completion, key, lint, output, seal};
+use crate::{audit, completion, history, key, lint, output, reseal, rollback, rotate, seal};
 
 /// Runs a command, and answers the exit code.
 pub(crate) fn run(args: Args) -> Result<ExitCode, Fault> {
@@ -12,6 +13,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Fault> {
         Command::Seal(seal) => seal::seal(&seal),
         Command::Lint(lint) => return lint::lint(&lint),
         Command::Key(cluster) => key::print(&cluster),
+        Command::Rotate(rotate) => rotate::rotate(&rotate),
+        Command::History(history) => history::history(&history),
+        Command::Rollback(rollback) => rollback::rollback(&rollback),
+        Command::Reseal(reseal) => reseal::reseal(&reseal),
+        Command::Keys(Keys::Rewrap(asking)) => rotate::rewrap(&asking),
+        Command::Audit(Audit::Keys(keys)) => return audit::audit(&keys),
         Command::Version => output::print(concat!("splitvault ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
         Command::Completion { shell } => completion::print(shell),
     }?;

@@ -38,7 +38,7 @@ use crate::metrics::Metrics;
 pub use failure::{Failure, Next};
 pub use pace::Followed;
 pub use room::Room;
-pub(crate) use stored::{from_hex, remembered};
+pub(crate) use stored::{from_hex, remembered, to_hex};
 
 /// Keeps an object until its content is removed from the stores.
 pub const FINALIZER: &str = "splitvault.dev/cleanup";
@@ -149,13 +149,13 @@ fn stripped(meta: &Meta) -> Option<u64> {
 }
 
 /// Leaves of the metadata what the controller needs: an annotation may be as large as a payload.
-fn strip(object: &mut Meta) {
+pub(crate) fn strip<K>(object: &mut PartialObjectMeta<K>) {
     object.metadata.managed_fields = None;
     object.metadata.annotations = None;
     object.metadata.labels = None;
 }
 
-fn describe(error: &watcher::Error) -> crate::fault::Fault {
+pub(crate) fn describe(error: &watcher::Error) -> crate::fault::Fault {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)

@@ -9,10 +9,12 @@ use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
-use splitvault_crypto::FileKek;
+use splitvault_crypto::{DigestKey, FileKek, SecretBytes};
 use splitvault_values::ValueStore;
 use splitvault_values::sqlite::SqliteValues;
 use splitvault_vault::{Keks, SqliteKeys, Vault};
+
+use crate::requests::StampKey;
 
 /// The API server; cheap to clone.
 #[derive(Clone, Default)]
@@ -28,6 +30,7 @@ struct State {
     asked: Vec<String>,
     /// Writes until everything ends.
     left: Option<usize>,
+    allowed: Vec<Value>,
 }
 
 impl Server {
@@ -85,6 +88,16 @@ impl Server {
         self.0.lock().unwrap().tokens.insert(token.to_owned(), status);
     }
 
+    /// Lets this user have `verb` done, whatever it is about; takes that back with `false`.
+    pub(crate) fn allow(&self, user: &str, verb: &str, may: bool) {
+        let pair = json!([user, verb]);
+        let allowed = &mut self.0.lock().unwrap().allowed;
+        allowed.retain(|other| *other != pair);
+        if may {
+            allowed.push(pair);
+        }
+    }
+
     pub(crate) fn events(&self) -> Vec<Value> {
         std::mem::take(&mut self.0.lock().unwrap().events)
     }
@@ -140,6 +153,7 @@ impl State {
             Method::PATCH if kind.contains("json-patch") => self.patch(path, body),
             Method::PATCH if kind.contains("merge-patch") => self.swap(path, body),
             Method::PATCH => self.apply(path, &body),
+            Method::DELETE => self.delete(path, &body),
             _ => failure(405),
         }
     }
@@ -161,6 +175,12 @@ impl State {
                 .get(token)
                 .cloned()
                 .unwrap_or(json!({"authenticated": false}));
+            return (201, body);
+        }
+        if path.ends_with("/subjectaccessreviews") {
+            let spec = &body["spec"];
+            let pair = json!([spec["user"], spec["resourceAttributes"]["verb"]]);
+            body["status"] = json!({"allowed": self.allowed.contains(&pair)});
             return (201, body);
         }
         let path = format!("{path}/{}", body["metadata"]["name"].as_str().unwrap());
@@ -206,6 +226,15 @@ impl State {
         let number: u64 = version.as_str().unwrap().parse().unwrap();
         object["metadata"]["resourceVersion"] = json!((number + 1).to_string());
         (200, object.clone())
+    }
+
+    fn delete(&mut self, path: &str, body: &Value) -> (u16, Value) {
+        let uid = &body["preconditions"]["uid"];
+        match self.objects.get(path) {
+            None => failure(404),
+            Some(found) if !uid.is_null() && *uid != found["metadata"]["uid"] => failure(409),
+            Some(_) => (200, self.objects.remove(path).unwrap_or_default()),
+        }
     }
 
     fn patch(&mut self, path: &str, body: Value) -> (u16, Value) {
@@ -277,5 +306,24 @@ pub(crate) async fn stores_over(directory: tempfile::TempDir, values: Arc<dyn Va
         _directory: directory,
         vault: Arc::new(vault),
         values,
+    }
+}
+
+/// A key that is always the same.
+pub(crate) struct TestKey;
+
+impl TestKey {
+    fn key() -> DigestKey {
+        DigestKey::try_from(SecretBytes::copy_of(&[7; 32])).unwrap()
+    }
+}
+
+impl StampKey for TestKey {
+    fn mac(&self, label: &str, parts: &[&[u8]]) -> [u8; 32] {
+        Self::key().mac(&[&[label.as_bytes()], parts].concat())
+    }
+
+    fn verify_mac(&self, label: &str, parts: &[&[u8]], mac: &[u8; 32]) -> bool {
+        Self::key().verify(&[&[label.as_bytes()], parts].concat(), mac)
     }
 }

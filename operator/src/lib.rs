@@ -1,4 +1,4 @@
-//! The operator: controller, webhook, delivery, certificates.
+//! The operator: controllers, webhook, delivery, certificates.
 //!
 //! [`run`] composes. Whatever decides is pure and beside what reads and writes the cluster. Plaintext is in memory
 //! only, for as long as one reconcile or one delivery takes.
@@ -16,6 +16,7 @@ mod logs;
 pub mod metrics;
 pub mod names;
 pub mod pki;
+pub mod requests;
 pub mod run;
 pub mod sealing;
 pub mod secret;

@@ -40,6 +40,12 @@ struct Server {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Request {
+    action: &'static str,
+    reason: &'static str,
+}
+
 /// The operator's metrics; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Inner>);
@@ -60,6 +66,7 @@ struct Inner {
     certificate: Gauge<f64, AtomicU64>,
     authority: Gauge,
     authorities: Gauge,
+    requests: Family<Request, Counter>,
 }
 
 impl Default for Metrics {
@@ -86,6 +93,7 @@ impl Metrics {
             certificate: Gauge::default(),
             authority: Gauge::default(),
             authorities: Gauge::default(),
+            requests: Family::default(),
         };
         inner.register_work();
         inner.register_surroundings();
@@ -114,6 +122,11 @@ impl Metrics {
             .admission_duration
             .get_or_create(&Webhook { webhook })
             .observe(took.as_secs_f64());
+    }
+
+    /// One VaultRequest was answered; both words come from closed sets.
+    pub fn requested(&self, action: &'static str, reason: &'static str) {
+        self.0.requests.get_or_create(&Request { action, reason }).inc();
     }
 
     /// One TLS handshake ended.
@@ -175,6 +188,11 @@ impl Inner {
             "Time to answer a sidecar",
             Unit::Seconds,
             self.delivery_duration.clone(),
+        );
+        registry.register(
+            "requests",
+            "Answers to VaultRequests, by action and reason",
+            self.requests.clone(),
         );
         registry.register(
             "admissions",

@@ -1,4 +1,5 @@
-//! The admission webhook: pods that ask for variables are injected, VaultSecrets that cannot be processed refused.
+//! The admission webhook: pods that ask for variables are injected, VaultSecrets that cannot be processed refused,
+//! VaultRequests stamped with who asks.
 //!
 //! The decisions are pure and elsewhere ([`crate::inject`], [`splitvault_api::Desired`]); here are HTTP, the review's
 //! envelope and the look-ups. No body and no object is ever logged.
@@ -6,6 +7,7 @@
 mod lookup;
 mod pods;
 mod review;
+mod vaultrequests;
 mod vaultsecrets;
 
 #[cfg(test)]
@@ -26,6 +28,7 @@ use http::StatusCode;
 
 use crate::inject::{InjectConfig, Names};
 use crate::metrics::Metrics;
+use crate::requests::StampKey;
 use lookup::EnvironmentFiles;
 use review::{Answer, Review};
 
@@ -58,6 +61,10 @@ pub struct WebhookState {
     pub config: Arc<InjectConfig>,
     /// The certificates (PEM) that injected sidecars trust.
     pub ca: Arc<ArcSwap<String>>,
+    /// What requests are stamped with.
+    pub stamps: Arc<dyn StampKey>,
+    /// The operator's own namespace.
+    pub namespace: String,
     /// Where admissions are counted.
     pub metrics: Metrics,
 }
@@ -70,7 +77,7 @@ impl fmt::Debug for WebhookState {
     }
 }
 
-/// `POST /mutate-pods` and `POST /validate-vaultsecrets`.
+/// `POST /mutate-pods`, `POST /validate-vaultsecrets`, `POST /mutate-vaultrequests`, `POST /validate-vaultrequests`.
 pub fn router(state: WebhookState) -> Router {
     let webhook = Webhook {
         state,
@@ -79,6 +86,8 @@ pub fn router(state: WebhookState) -> Router {
     Router::new()
         .route("/mutate-pods", post(mutate_pods))
         .route("/validate-vaultsecrets", post(validate_vaultsecrets))
+        .route("/mutate-vaultrequests", post(mutate_vaultrequests))
+        .route("/validate-vaultrequests", post(validate_vaultrequests))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(webhook)
 }
@@ -105,6 +114,23 @@ async fn validate_vaultsecrets(State(webhook): State<Webhook>, body: Bytes) -> R
     };
     let answer = vaultsecrets::admit(&review);
     respond(&webhook, "vaultsecrets", &review, &answer, start)
+}
+
+async fn mutate_vaultrequests(State(webhook): State<Webhook>, body: Bytes) -> Response {
+    requests(&webhook, &body, vaultrequests::mutate)
+}
+
+async fn validate_vaultrequests(State(webhook): State<Webhook>, body: Bytes) -> Response {
+    requests(&webhook, &body, vaultrequests::validate)
+}
+
+fn requests(webhook: &Webhook, body: &Bytes, admit: fn(&Webhook, &Review) -> Answer) -> Response {
+    let start = Instant::now();
+    let Some(review) = Review::parse(body) else {
+        return malformed(webhook, "vaultrequests", start);
+    };
+    let answer = admit(webhook, &review);
+    respond(webhook, "vaultrequests", &review, &answer, start)
 }
 
 fn malformed(webhook: &Webhook, name: &'static str, start: Instant) -> Response {

@@ -5,6 +5,8 @@
 
 #[path = "outages/authority.rs"]
 mod authority;
+#[path = "outages/bypass.rs"]
+mod bypass;
 #[path = "outages/crash.rs"]
 mod crash;
 #[path = "outages/down.rs"]

@@ -8,6 +8,8 @@ mod bad_input;
 mod delivery;
 #[path = "stories/no_plaintext.rs"]
 mod no_plaintext;
+#[path = "stories/requests.rs"]
+mod requests;
 #[path = "stories/restraint.rs"]
 mod restraint;
 #[path = "stories/scale.rs"]

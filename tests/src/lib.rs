@@ -9,7 +9,7 @@ pub mod evidence;
 pub mod namespace;
 pub mod workload;
 
-pub use command::{Output, kubectl, run, splitvault};
+pub use command::{Output, kubectl, kubectl_with, run, splitvault};
 pub use eventually::eventually;
 pub use namespace::Namespace;
 pub use workload::{Kind, Workload};

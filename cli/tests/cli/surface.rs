@@ -12,6 +12,12 @@ fn help_has_examples_and_goes_to_standard_output() {
         &["seal", "--help"],
         &["lint", "--help"],
         &["key", "--help"],
+        &["rotate", "--help"],
+        &["history", "--help"],
+        &["rollback", "--help"],
+        &["reseal", "--help"],
+        &["keys", "rewrap", "--help"],
+        &["audit", "keys", "--help"],
     ] {
         let output = place.run(arguments);
         assert_eq!((output.code, output.stderr.as_str()), (0, ""));
@@ -30,7 +36,7 @@ fn the_version_is_told_both_ways() {
 #[test]
 fn wrong_usage_is_exit_code_2_with_nothing_on_standard_output() {
     let place = Place::new();
-    let cases: [&[&str]; 9] = [
+    let cases: [&[&str]; 17] = [
         &[],
         &["unknown"],
         &["seal"],
@@ -40,6 +46,14 @@ fn wrong_usage_is_exit_code_2_with_nothing_on_standard_output() {
         &["seal", "-", "--name", "a", "-o", "xml"],
         &["lint"],
         &["completion", "cobol"],
+        &["rotate"],
+        &["rotate", "web", "--ca"],
+        &["rotate", "--master", "both"],
+        &["rotate", "--ca", "-n", "shop"],
+        &["rotate", "web", "--timeout", "0s"],
+        &["rollback", "web"],
+        &["rollback", "web", "--to", "0"],
+        &["keys"],
     ];
     for arguments in cases {
         let output = place.run(arguments);
@@ -53,7 +67,11 @@ fn every_shell_has_completion() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let output = Place::new().run(&["completion", shell]);
         assert_eq!((output.code, output.stderr.as_str()), (0, ""));
-        assert!(output.stdout.contains("splitvault") && output.stdout.contains("service-account"));
+        assert!(
+            ["splitvault", "service-account", "rollback", "sealing-key"]
+                .iter()
+                .all(|word| output.stdout.contains(word))
+        );
     }
 }
 

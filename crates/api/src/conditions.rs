@@ -27,20 +27,32 @@ pub fn conditions(
         (RECONCILING, state == State::Reconciling),
         (STALLED, state == State::Stalled),
     ];
-    let condition = |(type_, is): (&str, bool)| {
-        let status = if is { "True" } else { "False" };
+    build(previous, &is, reason.as_str(), message, generation, now)
+}
+
+/// A condition for each type and whether it holds, all with the same reason.
+pub(crate) fn build(
+    previous: &[Condition],
+    is: &[(&str, bool)],
+    reason: &str,
+    message: &str,
+    generation: Option<i64>,
+    now: &Time,
+) -> Vec<Condition> {
+    let condition = |(type_, is): &(&str, bool)| {
+        let status = if *is { "True" } else { "False" };
         let before = previous
             .iter()
-            .find(|before| before.type_ == type_ && before.status == status);
+            .find(|before| before.type_ == *type_ && before.status == status);
         Condition {
-            type_: type_.to_owned(),
+            type_: (*type_).to_owned(),
             status: status.to_owned(),
-            reason: reason.as_str().to_owned(),
+            reason: reason.to_owned(),
             message: message.to_owned(),
             observed_generation: generation,
             last_transition_time: before
                 .map_or_else(|| now.clone(), |before| before.last_transition_time.clone()),
         }
     };
-    is.into_iter().map(condition).collect()
+    is.iter().map(condition).collect()
 }

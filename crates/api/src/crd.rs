@@ -1,11 +1,11 @@
-//! The CustomResourceDefinition as it is shipped.
+//! The CustomResourceDefinitions as they are shipped.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
 
-use crate::VaultSecret;
+use crate::{VaultRequest, VaultSecret};
 
 /// The definition of VaultSecrets.
 ///
@@ -13,7 +13,16 @@ use crate::VaultSecret;
 /// Nothing has a default, so that nothing shows as drift.
 #[must_use]
 pub fn crd() -> CustomResourceDefinition {
-    let mut crd = VaultSecret::crd();
+    settled(VaultSecret::crd())
+}
+
+/// The definition of VaultRequests, by the same rules.
+#[must_use]
+pub fn request_crd() -> CustomResourceDefinition {
+    settled(VaultRequest::crd())
+}
+
+fn settled(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     let schemas = crd
         .spec
         .versions

@@ -26,6 +26,11 @@ pub struct VaultSecretStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub revision: Option<i64>,
+    /// The earlier revision whose content this one has, when it came by a rollback: content and source differ then, until
+    /// the source changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub restored_from: Option<i64>,
     /// A keyed digest (hex) of the content: the same as long as the content is, and of no use to anybody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]

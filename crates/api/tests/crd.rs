@@ -1,19 +1,30 @@
-//! The definition as it is shipped: current, complete, and without what would show as drift.
+//! The definitions as they are shipped: current, complete, and without what would show as drift.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
-fn shipped() -> CustomResourceDefinition {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../crds/splitvault.dev_vaultsecrets.yaml"
-    );
+fn shipped(directory: &str, plural: &str) -> CustomResourceDefinition {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let path = format!("{root}/{directory}/splitvault.dev_{plural}.yaml");
     serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 fn version() -> Value {
-    serde_json::to_value(&splitvault_api::crd().spec.versions[0]).unwrap()
+    version_of(&splitvault_api::crd())
+}
+
+fn version_of(crd: &CustomResourceDefinition) -> Value {
+    serde_json::to_value(&crd.spec.versions[0]).unwrap()
+}
+
+fn keys(schema: &Value) -> Vec<&str> {
+    schema["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 /// Every object in it, with its path.
@@ -31,8 +42,55 @@ fn walk(value: &Value, path: &str, visit: &mut impl FnMut(&str, &serde_json::Map
 }
 
 #[test]
-fn the_checked_in_file_is_current() {
-    assert_eq!(shipped(), splitvault_api::crd(), "run `make generate`");
+fn the_checked_in_files_are_current() {
+    for directory in ["crds", "charts/splitvault/files"] {
+        let (secrets, requests) = (
+            shipped(directory, "vaultsecrets"),
+            shipped(directory, "vaultrequests"),
+        );
+        assert_eq!(secrets, splitvault_api::crd(), "run `make generate`");
+        assert_eq!(requests, splitvault_api::request_crd(), "run `make generate`");
+    }
+}
+
+#[test]
+fn people_find_requests_and_read_them() {
+    let crd = splitvault_api::request_crd();
+    let value = serde_json::to_value(&crd).unwrap();
+    assert_eq!(value["metadata"]["name"], "vaultrequests.splitvault.dev");
+    assert_eq!(value["spec"]["names"]["shortNames"], json!(["vr"]));
+    assert_eq!(value["spec"]["names"]["categories"], json!(["splitvault"]));
+    assert_eq!(value["spec"]["scope"], "Namespaced");
+    let version = version_of(&crd);
+    let columns: Vec<_> = version["additionalPrinterColumns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|column| column["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        columns,
+        ["Action", "VaultSecret", "Requester", "Complete", "Reason", "Age"]
+    );
+    assert_eq!(version["subresources"], json!({"status": {}}));
+    let schema = &version["schema"]["openAPIV3Schema"]["properties"];
+    assert_eq!(
+        keys(&schema["spec"]),
+        [
+            "action",
+            "publicKey",
+            "requester",
+            "revision",
+            "ring",
+            "ttlSeconds",
+            "vaultSecretName"
+        ]
+    );
+    assert_eq!(
+        schema["spec"]["required"],
+        json!(["action"]),
+        "a person writes the rest as needed"
+    );
 }
 
 #[test]
@@ -82,6 +140,7 @@ fn every_field_of_the_design_is_there() {
         "entries",
         "history",
         "observedGeneration",
+        "restoredFrom",
         "revision",
     ];
     assert_eq!(fields("status"), status);
@@ -89,16 +148,26 @@ fn every_field_of_the_design_is_there() {
 
 #[test]
 fn nothing_is_defaulted_nullable_or_unbounded() {
+    let (secrets, requests) = (version(), version_of(&splitvault_api::request_crd()));
+    for version in [secrets, requests] {
+        bounded(&version["schema"]["openAPIV3Schema"]["properties"]["spec"]);
+    }
+}
+
+fn bounded(schema: &Value) {
     let mut seen = 0;
-    let schema = version()["schema"]["openAPIV3Schema"]["properties"]["spec"].clone();
-    walk(&schema, "spec", &mut |path, fields| {
+    walk(schema, "spec", &mut |path, fields| {
         assert!(
             !fields.contains_key("default") && !fields.contains_key("nullable"),
             "{path}"
         );
         let kind = fields.get("type").and_then(Value::as_str);
         let bounded = match kind {
-            Some("string") => fields.contains_key("maxLength") || fields.contains_key("enum"),
+            Some("string") => {
+                fields.contains_key("maxLength")
+                    || fields.contains_key("enum")
+                    || fields.get("format") == Some(&json!("date-time"))
+            }
             Some("array") => fields.contains_key("maxItems") && fields.contains_key("x-kubernetes-list-type"),
             Some("integer") => fields.contains_key("minimum") && fields.contains_key("maximum"),
             _ => return,
@@ -123,8 +192,13 @@ fn lists_merge_as_people_expect() {
 
 #[test]
 fn each_rule_of_the_api_server_has_a_sentence() {
+    assert_eq!(rules(&version()), 2);
+    assert_eq!(rules(&version_of(&splitvault_api::request_crd())), 6);
+}
+
+fn rules(version: &Value) -> usize {
     let mut rules = 0;
-    walk(&version()["schema"], "", &mut |path, fields| {
+    walk(&version["schema"], "", &mut |path, fields| {
         for rule in fields
             .get("x-kubernetes-validations")
             .and_then(Value::as_array)
@@ -138,5 +212,5 @@ fn each_rule_of_the_api_server_has_a_sentence() {
             );
         }
     });
-    assert_eq!(rules, 2);
+    rules
 }

@@ -13,6 +13,7 @@ fn the_handbook_has_every_metric_and_no_other() {
     metrics.admission("mutate", "allowed", took);
     metrics.handshake("delivery", "accepted");
     metrics.swept("Done", 1);
+    metrics.requested("Rotate", "Done");
     let text = metrics.encode().unwrap();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let shown: BTreeSet<String> = types
@@ -40,5 +41,12 @@ fn the_handbook_has_every_metric_and_no_other() {
 fn the_handbook_has_every_reason() {
     for reason in splitvault_api::Reason::ALL {
         assert!(OPERATIONS.contains(&format!("\n| `{reason}` |")), "{reason}");
+    }
+    let requests = OPERATIONS.split("\n## Requests\n").nth(1).unwrap_or_default();
+    for outcome in splitvault_api::Outcome::ALL {
+        assert!(requests.contains(&format!("`{outcome}`")), "{outcome}");
+    }
+    for action in splitvault_api::Action::ALL {
+        assert!(requests.contains(&format!("`{}`", action.as_str())), "{action:?}");
     }
 }

@@ -12,6 +12,7 @@ use super::{Operator, bind};
 use crate::delivery::{self, Deliveries};
 use crate::events::Events;
 use crate::names::VaultNames;
+use crate::requests::StampKey;
 use crate::serve::{Limits, serve};
 use crate::{controller, inject, webhook};
 
@@ -50,6 +51,7 @@ impl Operator {
         &self,
         tasks: &mut JoinSet<()>,
         vault: &Arc<Vault>,
+        stamps: &Arc<dyn StampKey>,
     ) -> anyhow::Result<()> {
         let sidecar = &self.args.sidecar;
         let config = inject::InjectConfig {
@@ -63,6 +65,8 @@ impl Operator {
             names: Arc::new(VaultNames(Arc::clone(vault))),
             config: Arc::new(config),
             ca: self.certificates.bundle(),
+            stamps: Arc::clone(stamps),
+            namespace: self.args.namespace.clone(),
             metrics: self.metrics.clone(),
         };
         let limits = Limits {

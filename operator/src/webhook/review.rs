@@ -6,6 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use json_patch::Patch;
+use k8s_openapi::api::authentication::v1::UserInfo;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -32,6 +33,8 @@ pub(super) struct Request {
     #[serde(default)]
     pub(super) sub_resource: Option<String>,
     #[serde(default)]
+    pub(super) user_info: Option<UserInfo>,
+    #[serde(default)]
     pub(super) object: Value,
     #[serde(default)]
     pub(super) old_object: Value,
@@ -53,6 +56,8 @@ pub(super) enum Answer {
     Allowed,
     /// With these changes.
     Patched { patch: Patch, warnings: Vec<String> },
+    /// With who asks written into it.
+    Stamped(Patch),
     /// Not at all, for now or for good.
     Refused { message: String, passing: bool },
 }
@@ -63,6 +68,7 @@ impl Answer {
         match self {
             Self::Allowed => "allowed",
             Self::Patched { .. } => "injected",
+            Self::Stamped(_) => "stamped",
             Self::Refused { .. } => "refused",
         }
     }
@@ -72,11 +78,9 @@ impl Answer {
         let mut response = json!({"uid": uid, "allowed": true});
         match self {
             Self::Allowed => {}
+            Self::Stamped(patch) => put(&mut response, patch),
             Self::Patched { patch, warnings } => {
-                // A Patch is strings and JSON values only: it always has a JSON form.
-                let patch = serde_json::to_vec(patch).unwrap_or_default();
-                response["patchType"] = json!("JSONPatch");
-                response["patch"] = json!(STANDARD.encode(patch));
+                put(&mut response, patch);
                 if !warnings.is_empty() {
                     response["warnings"] = json!(warnings);
                 }
@@ -94,4 +98,11 @@ impl Answer {
         }
         json!({"apiVersion": API_VERSION, "kind": KIND, "response": response})
     }
+}
+
+fn put(response: &mut Value, patch: &Patch) {
+    // A Patch is strings and JSON values only: it always has a JSON form.
+    let patch = serde_json::to_vec(patch).unwrap_or_default();
+    response["patchType"] = json!("JSONPatch");
+    response["patch"] = json!(STANDARD.encode(patch));
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
+use crate::fixture::TestKey;
 use crate::inject::Names;
 
 /// What the cluster holds for one test, and what was asked of it.
@@ -83,6 +84,8 @@ impl Cluster {
                 log_level: "info".to_owned(),
             }),
             ca: Arc::new(ArcSwap::from_pointee("PEM".to_owned())),
+            stamps: stamps(),
+            namespace: "splitvault-system".to_owned(),
             metrics: Metrics::new(),
         })
     }
@@ -185,6 +188,12 @@ fn refusal(response: &Value) -> (u64, String) {
     )
 }
 
+/// A stamp key that is the same for all tests.
+fn stamps() -> Arc<dyn StampKey> {
+    Arc::new(TestKey)
+}
+
 mod pods;
 mod reviews;
+mod vaultrequests;
 mod vaultsecrets;

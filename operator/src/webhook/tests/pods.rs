@@ -174,6 +174,8 @@ async fn without_an_api_server_or_a_certificate_nothing_is_guessed() {
             log_level: String::new(),
         }),
         ca: Arc::new(ArcSwap::from_pointee(String::new())),
+        stamps: stamps(),
+        namespace: "splitvault-system".to_owned(),
         metrics: Metrics::new(),
     };
     let webhook = Webhook {

@@ -123,6 +123,8 @@ async fn answers_are_counted_by_outcome() {
             log_level: "info".to_owned(),
         }),
         ca: Arc::new(ArcSwap::from_pointee("PEM".to_owned())),
+        stamps: stamps(),
+        namespace: "splitvault-system".to_owned(),
         metrics: metrics.clone(),
     });
     for body in [

@@ -1,0 +1,64 @@
+//! `splitvault rotate` and `splitvault keys rewrap`: keys that are replaced.
+
+use splitvault_api::{Action, RingName, VaultRequestSpec};
+
+use crate::args::{Asking, Cluster, Master, Rotate, Waiting};
+use crate::cluster::{self, Connection};
+use crate::fault::Fault;
+use crate::request::Ask;
+
+/// Asks for what the arguments name.
+pub(crate) fn rotate(args: &Rotate) -> Result<(), Fault> {
+    let Some(name) = &args.name else {
+        return installation(wanted(args), args.waiting, &args.cluster);
+    };
+    cluster::block_on(async {
+        let at = Connection::open(&args.cluster).await?;
+        let spec = VaultRequestSpec {
+            vault_secret_name: Some(name.clone()),
+            ..VaultRequestSpec::of(Action::Rotate)
+        };
+        let namespace = args.namespace.as_ref().unwrap_or(&at.namespace);
+        let ask = Ask {
+            at: &at,
+            namespace,
+            spec,
+        };
+        ask.run(args.waiting).await
+    })
+}
+
+/// Asks for the master keys to be wrapped anew.
+pub(crate) fn rewrap(args: &Asking) -> Result<(), Fault> {
+    installation(VaultRequestSpec::of(Action::Rewrap), args.waiting, &args.cluster)
+}
+
+fn wanted(args: &Rotate) -> VaultRequestSpec {
+    let ring = args.master.map(|master| match master {
+        Master::Key => RingName::Names,
+        Master::Value => RingName::Values,
+        Master::All => RingName::All,
+    });
+    let action = match (ring, args.ca) {
+        (Some(_), _) => Action::RotateMasterKey,
+        (None, true) => Action::RotateCertificateAuthority,
+        (None, false) => Action::RotateSealingKey,
+    };
+    VaultRequestSpec {
+        ring,
+        ..VaultRequestSpec::of(action)
+    }
+}
+
+/// What is about the whole installation is asked for in the operator's namespace.
+fn installation(spec: VaultRequestSpec, waiting: Waiting, cluster: &Cluster) -> Result<(), Fault> {
+    cluster::block_on(async {
+        let at = Connection::open(cluster).await?;
+        let ask = Ask {
+            at: &at,
+            namespace: &cluster.operator_namespace,
+            spec,
+        };
+        ask.run(waiting).await
+    })
+}
