@@ -43,20 +43,8 @@ pub enum Failure {
     #[error("nothing is stored for VaultSecret {0} yet")]
     NothingStored(String),
     /// Not kept.
-<<<<<<< Updated upstream
-    #[error(
-        "revision {revision} of VaultSecret {name} is not kept; `splitvault history {name}` shows those that are"
-    )]
-    UnknownRevision {
-        /// The VaultSecret.
-        name: String,
-        /// The revision.
-        revision: u64,
-    },
-=======
     #[error("revision {0} is not kept; `splitvault history` shows those that are")]
     UnknownRevision(u64),
->>>>>>> Stashed changes
     /// Its source is no sealed payload.
     #[error("VaultSecret {0} has no sealed payload")]
     NotSealed(String),
@@ -130,11 +118,7 @@ impl Failure {
             Self::Demand(_) | Self::PublicKey => Outcome::Invalid,
             Self::NotFound(_) => Outcome::NotFound,
             Self::NothingStored(_) => Outcome::NothingStored,
-<<<<<<< Updated upstream
-            Self::UnknownRevision { .. } => Outcome::UnknownRevision,
-=======
             Self::UnknownRevision(_) => Outcome::UnknownRevision,
->>>>>>> Stashed changes
             Self::NotSealed(_) => Outcome::NotSealed,
             Self::Payload(_) | Self::SealedInvalid(_) => Outcome::SealedInvalid,
             Self::Suspended(_) => Outcome::Suspended,
@@ -154,12 +138,8 @@ impl Failure {
             Reason::Tampered | Reason::UnknownKey => Self::Tampered(text),
             Reason::RolledBack => Self::RolledBack(text),
             Reason::TooLarge => Self::TooLarge,
-<<<<<<< Updated upstream
-            Reason::Conflict | Reason::Internal => Self::Internal(text),
-=======
             // The revision itself is told where the error is at hand.
             Reason::Conflict | Reason::NoSuchRevision | Reason::Internal => Self::Internal(text),
->>>>>>> Stashed changes
         }
     }
 }
@@ -172,12 +152,9 @@ impl From<ReadError> for Failure {
 
 impl From<WriteError> for Failure {
     fn from(error: WriteError) -> Self {
-<<<<<<< Updated upstream
-=======
         if let WriteError::NoSuchRevision { revision } = error {
             return Self::UnknownRevision(revision);
         }
->>>>>>> Stashed changes
         Self::of_vault(error.reason(), error.to_string())
     }
 }

@@ -24,20 +24,12 @@ impl Context {
     ) -> Result<Verdict, Failure> {
         let key = parse(key)?;
         let _turn = self.bounds.reveals.acquire().await;
-<<<<<<< Updated upstream
-        let name = target.object.metadata.name.clone().unwrap_or_default();
-=======
->>>>>>> Stashed changes
         let read = match revision {
             Some(revision) => self.vault.read_revision(&target.uid, revision).await?,
             None => self.vault.read(&target.uid).await?,
         };
         let revision = revision.unwrap_or(target.revision);
-<<<<<<< Updated upstream
-        let environment = read.ok_or(Failure::UnknownRevision { name, revision })?;
-=======
         let environment = read.ok_or(Failure::UnknownRevision(revision))?;
->>>>>>> Stashed changes
         let text = write(&environment.dotenv, Dialect::Npm).map_err(|_| Failure::Unwritable)?;
         // EXPOSE: sealed to the requester's key here.
         let answer = seal(&key, request_uid, text.expose().as_bytes())?;
