@@ -16,6 +16,8 @@ mod error;
 mod fields;
 mod kek;
 pub mod keys;
+#[cfg(any(test, feature = "conformance"))]
+pub mod memory;
 mod place;
 pub mod schedule;
 pub mod sqlite;

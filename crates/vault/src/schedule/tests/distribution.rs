@@ -5,8 +5,9 @@
 //! randomized probability integral transform). Each test has rules beside it that are wrong and must be refused.
 
 use super::life::{Life, Rule, World, live};
-use super::statistics::{Dice, correlation, dependence, misfit};
+use super::statistics::{correlation, dependence, misfit};
 use super::*;
+use crate::memory::Dice;
 
 const LIVES: usize = 100_000;
 /// For wrong rules, which show sooner.

@@ -1,7 +1,7 @@
 //! Lives of keys in a simulated world: ticks that come as they like, a process that dies as it likes.
 
 use super::*;
-use crate::schedule::tests::statistics::Dice;
+use crate::memory::Dice;
 
 /// A rule under test: ours, or one that is wrong on purpose.
 pub(super) type Rule<'a> = &'a dyn Fn(&Stand, SystemTime, u64) -> Verdict;

@@ -1,22 +1,5 @@
-//! A seeded generator, and the tests of fit. Levels are so small that a true hypothesis is refused once in a million
+//! The tests of fit. Levels are so small that a true hypothesis is refused once in a million
 //! seeds, and the seeds are fixed.
-
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-pub(super) struct Dice(pub(super) u64);
-
-impl Dice {
-    pub(super) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Uniform in [0, 1).
-    pub(super) fn fraction(&mut self) -> f64 {
-        (self.roll() >> 11) as f64 / 2f64.powi(53)
-    }
-}
 
 /// The Kolmogorov–Smirnov distance of a sample from the uniform distribution, in units of what a true sample reaches
 /// once in a million: above 1 is a refusal.
