@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which of our crates each may link, directly or not (docs/architecture.md).
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("splitvault-crypto", &[]),
     ("splitvault-values", &[]),
     ("splitvault-dotenv", &["splitvault-crypto"]),
@@ -14,6 +14,15 @@ const ARROWS: [(&str, &[&str]); 10] = [
     (
         "splitvault-vault",
         &["splitvault-crypto", "splitvault-dotenv", "splitvault-values"],
+    ),
+    (
+        "splitvault-kms",
+        &[
+            "splitvault-crypto",
+            "splitvault-dotenv",
+            "splitvault-values",
+            "splitvault-vault",
+        ],
     ),
     ("splitvault-api", &[]),
     ("splitvault-store", &["splitvault-values"]),
@@ -31,6 +40,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "splitvault-api",
             "splitvault-crypto",
             "splitvault-dotenv",
+            "splitvault-kms",
             "splitvault-values",
             "splitvault-vault",
             "splitvault-wire",

@@ -165,7 +165,7 @@ impl<P: Purpose> FileKek<P> {
         labelled::<P, _>(installation, label, |scope| self.open(scope, sealed))
     }
 
-    fn new(key: SecretKey) -> Self {
+    pub(crate) fn new(key: SecretKey) -> Self {
         let info = fields::encode(&[b"splitvault/kek-id/v1", P::LABEL.as_bytes()]);
         let mut id = [0; KeyId::LEN];
         // EXPOSE: HKDF's input. Eight bytes are within its limit.

@@ -165,6 +165,13 @@ impl SecretKey {
         Some(key)
     }
 
+    /// A key that `derive` writes in place.
+    pub(crate) fn derive_with(derive: impl FnOnce(&mut [u8])) -> Self {
+        let mut key = Self(Box::new(Zeroizing::new([0; Self::LEN])));
+        derive(key.0.as_mut_slice());
+        key
+    }
+
     pub(crate) fn expose(&self) -> &[u8; Self::LEN] {
         &self.0
     }
