@@ -2,8 +2,8 @@
 # The Go tools of the cluster: which binaries come from which module, and where they are cached.
 #
 # Each module under tools/ pins its versions by go.mod and go.sum. Its binaries are kept in
-# a directory named after a hash of both, so that a changed version builds anew and an old
-# clone still finds its own.
+# a directory named after a hash of both, and of its own code if it has any, so that a changed
+# version builds anew and an old clone still finds its own.
 
 # One line per binary: module, name, package. The order is the order of the build.
 TOOLS='
@@ -23,12 +23,14 @@ cni          host-local               github.com/containernetworking/plugins/plu
 coredns      coredns                  github.com/coredns/coredns
 helm         helm                     helm.sh/helm/v4/cmd/helm
 kubeconform  kubeconform              github.com/yannh/kubeconform/cmd/kubeconform
+kms          kms-server               ./server
+kms          kms-client               ./client
 '
 
 # tools_dir MODULE prints the directory that holds (or will hold) the module's binaries.
 tools_dir() {
   local hash
-  hash=$(cat "$HERE/tools/$1/go.mod" "$HERE/tools/$1/go.sum" | sha256sum)
+  hash=$({ cat "$HERE/tools/$1/go.mod" "$HERE/tools/$1/go.sum" && find "$HERE/tools/$1" -name '*.go' -print0 | sort -z | xargs -0r cat; } | sha256sum)
   printf '%s/cluster/tools/%s-%s-%s\n' "$CLUSTER_CACHE" "$1" "$(uname -m)" "${hash:0:12}"
 }
 
