@@ -8,6 +8,7 @@ use clap::{Parser, ValueEnum};
 
 mod renewal;
 
+use crate::kek::Choices;
 pub use renewal::Renewal;
 
 /// Splits VaultSecrets into two stores, injects sidecars, and delivers to them.
@@ -42,6 +43,9 @@ pub struct Args {
     /// The value store, `https://HOST:PORT`; by default the one in the operator's namespace.
     #[arg(long, env = "SPLITVAULT_STORE", value_name = "URL")]
     pub store: Option<String>,
+    /// What wraps keys at rest.
+    #[command(flatten)]
+    pub keks: Choices,
     /// What is injected.
     #[command(flatten)]
     pub sidecar: Sidecar,

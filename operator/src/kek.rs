@@ -1,9 +1,16 @@
-//! The two key-encryption keys, in the Secret `splitvault-kek`: made at the very first start, read ever after, and
-//! never overwritten. Without them the key database cannot be opened by anyone.
+//! Key-encryption keys: the two in the Secret `splitvault-kek`, and KMS plugins in their place.
+//!
+//! The Secret is made at the very first start, read ever after, and never overwritten. Without what wraps them the
+//! keys in the key database cannot be opened by anyone.
+
+mod choice;
+mod providers;
 
 use kube::Client;
 use splitvault_crypto::{FileKek, KekError as ParseError, Names, Purpose, Values};
-use splitvault_vault::Keks;
+
+pub use choice::{Choice, Choices};
+pub use providers::Providers;
 
 use crate::fault::Fault;
 use crate::secret::{self, NewSecret, Secret};
@@ -47,29 +54,52 @@ pub enum KekError {
     Random,
 }
 
-/// Reads the keys; makes them when there are none and nothing was ever encrypted under any (not `founded`).
-///
-/// # Errors
-/// [`KekError`]; nothing that was there is changed, ever.
-pub async fn obtain(client: &Client, namespace: &str, founded: bool) -> Result<Keks, KekError> {
-    if let Some(keks) = read(client, namespace).await? {
-        return Ok(keks);
+/// The keys of the Secret that were asked for.
+#[derive(Debug, Default)]
+struct Files {
+    names: Option<FileKek<Names>>,
+    values: Option<FileKek<Values>>,
+}
+
+/// What the Secret is wanted for.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    names: bool,
+    values: bool,
+    /// Whether it wraps the keys of a ring, rather than having wrapped them before.
+    wraps: bool,
+}
+
+/// Reads the wanted keys. When there is no Secret and no key that is kept is wrapped by one (not `in_use`), makes it
+/// with both keys if it is to wrap.
+async fn obtain(client: &Client, namespace: &str, in_use: bool, wanted: Wanted) -> Result<Files, KekError> {
+    if let Some(files) = read(client, namespace, wanted).await? {
+        return Ok(files);
     }
-    if founded {
+    if in_use {
         return Err(KekError::Missing);
+    }
+    if !wanted.wraps {
+        return Ok(Files::default());
     }
     make(client, namespace).await?;
     // Read back even what was just made: what counts is what the cluster keeps.
-    read(client, namespace).await?.ok_or(KekError::Missing)
+    read(client, namespace, wanted).await?.ok_or(KekError::Missing)
 }
 
-async fn read(client: &Client, namespace: &str) -> Result<Option<Keks>, KekError> {
+async fn read(client: &Client, namespace: &str, wanted: Wanted) -> Result<Option<Files>, KekError> {
     let found = secret::read(client, namespace, SECRET).await;
     let found = found.map_err(|fault| KekError::Cluster { doing: "read", fault })?;
     let Some(found) = found else { return Ok(None) };
-    Ok(Some(Keks {
-        names: parse::<Names>(&found, NAMES_KEY)?.into(),
-        values: parse::<Values>(&found, VALUES_KEY)?.into(),
+    Ok(Some(Files {
+        names: wanted
+            .names
+            .then(|| parse::<Names>(&found, NAMES_KEY))
+            .transpose()?,
+        values: wanted
+            .values
+            .then(|| parse::<Values>(&found, VALUES_KEY))
+            .transpose()?,
     }))
 }
 

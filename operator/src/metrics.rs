@@ -46,6 +46,19 @@ struct Request {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Kek {
+    ring: &'static str,
+    provider: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct KekKey {
+    ring: &'static str,
+    provider: String,
+    key_id_hash: String,
+}
+
 /// The operator's metrics; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Inner>);
@@ -61,6 +74,8 @@ struct Inner {
     admission_duration: Family<Webhook, Histogram>,
     handshakes: Family<Server, Counter>,
     store_up: Gauge,
+    kek_up: Family<Kek, Gauge>,
+    kek_key: Family<KekKey, Gauge>,
     swept: Counter,
     sweeps: Family<Reason, Counter>,
     certificate: Gauge<f64, AtomicU64>,
@@ -88,6 +103,8 @@ impl Metrics {
             admission_duration: Family::new_with_constructor(histogram as fn() -> Histogram),
             handshakes: Family::default(),
             store_up: Gauge::default(),
+            kek_up: Family::default(),
+            kek_key: Family::default(),
             swept: Counter::default(),
             sweeps: Family::default(),
             certificate: Gauge::default(),
@@ -137,6 +154,26 @@ impl Metrics {
     /// Whether the value store answered when last asked.
     pub fn store_up(&self, up: bool) {
         self.0.store_up.set(i64::from(up));
+    }
+
+    /// Whether the provider that wraps the keys of a ring works.
+    pub fn kek_up(&self, ring: &'static str, provider: &str, up: bool) {
+        let provider = provider.to_owned();
+        let label = Kek { ring, provider };
+        self.0.kek_up.get_or_create(&label).set(i64::from(up));
+    }
+
+    /// The hash of the key that a KMS wraps the keys of a ring with, in place of the one before.
+    pub fn kek_key(&self, ring: &'static str, provider: &str, before: Option<String>, now: String) {
+        let label = |key_id_hash| KekKey {
+            ring,
+            provider: provider.to_owned(),
+            key_id_hash,
+        };
+        if let Some(before) = before {
+            self.0.kek_key.remove(&label(before));
+        }
+        self.0.kek_key.get_or_create(&label(now)).set(1);
     }
 
     /// One sweep ended: `Done` or the reason why not; this many orphans are gone.
@@ -220,6 +257,16 @@ impl Inner {
             "store_up",
             "Whether the value store answered when last asked",
             self.store_up.clone(),
+        );
+        registry.register(
+            "kek_up",
+            "Whether the provider that wraps a ring's keys worked when last asked",
+            self.kek_up.clone(),
+        );
+        registry.register(
+            "kek_key",
+            "The key of a KMS that wraps a ring's keys, by the hash of its key_id",
+            self.kek_key.clone(),
         );
         registry.register(
             "orphans_removed",

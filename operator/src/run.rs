@@ -18,7 +18,7 @@ use rustls::ClientConfig;
 use splitvault_values::grpc::RemoteValues;
 use splitvault_values::grpc::tls::channel;
 use splitvault_values::{ValueStore, arm_failpoints};
-use splitvault_vault::{SqliteKeys, Vault};
+use splitvault_vault::{KeyStore as _, OpenError, SqliteKeys, Vault};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -26,10 +26,11 @@ use tokio_util::sync::CancellationToken;
 use crate::args::Args;
 use crate::events::Events;
 use crate::health::{Part, Readiness};
+use crate::kek::Providers;
 use crate::metrics::Metrics;
 use crate::pki::{Certificates, Keeper, Names, Rotation};
 use crate::requests::{ProcessKey, StampKey};
-use crate::{controller, health, kek, logs, sweep};
+use crate::{controller, health, logs, sweep};
 
 /// The longest pause between two attempts to get a part.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -70,17 +71,20 @@ async fn operate(args: Args) -> anyhow::Result<()> {
         rotation: Rotation::new(client.clone(), &args.namespace, args.renewal.authority()),
         client,
         store: args.store_address()?,
+        keks: Providers::new(args.keks.rings()?),
         args: Arc::new(args),
         certificates: Certificates::default(),
         metrics,
         readiness,
         shutdown: shutdown.clone(),
     };
+    let watching = tokio::spawn(operator.keks.clone().watch(operator.metrics.clone()));
     let worked = match shutdown.run_until_cancelled(operator.open()).await {
         Some(vault) => operator.work(vault).await,
         None => Ok(()),
     };
     end.cancel();
+    watching.abort();
     health.abort();
     tracing::info!("stopped");
     worked
@@ -97,6 +101,7 @@ async fn client() -> anyhow::Result<Client> {
 struct Operator {
     args: Arc<Args>,
     store: String,
+    keks: Providers,
     client: Client,
     certificates: Certificates,
     /// For whoever may ask for a rotation of the CA.
@@ -117,11 +122,13 @@ impl Operator {
         let (database, namespace) = (&self.args.database, &self.args.namespace);
         let vault = self.persist(Part::Database, async || {
             let keys = Arc::new(SqliteKeys::open(database).await?);
-            let founded = Vault::is_founded(&*keys).await?;
-            let keks = kek::obtain(&self.client, namespace, founded).await;
+            let root = keys.root().await?;
+            let keks = self.keks.keks(&self.client, namespace, root.as_ref()).await;
             let keks = keks.inspect_err(|error| self.readiness.missing(Part::Kek, chain(error)))?;
+            let vault = Vault::open(keys, Arc::clone(&values), keks).await;
+            let vault = vault.inspect_err(|error| self.tell_kek(error))?;
             self.readiness.ready(Part::Kek);
-            anyhow::Ok(Vault::open(keys, Arc::clone(&values), keks).await?)
+            anyhow::Ok(vault)
         });
         let vault = Arc::new(vault.await);
         self.readiness.ready(Part::Database);
@@ -129,6 +136,19 @@ impl Operator {
             vault,
             values,
             keeper,
+        }
+    }
+
+    /// A provider that does not unwrap is a matter of key-encryption keys; anything else, of the database.
+    fn tell_kek(&self, error: &OpenError) {
+        match error {
+            OpenError::KekWrong { .. } | OpenError::Kek { .. } => {
+                self.readiness.missing(Part::Kek, error.to_string());
+            }
+            OpenError::Keys(_)
+            | OpenError::Damaged { .. }
+            | OpenError::Missing { .. }
+            | OpenError::Random => self.readiness.ready(Part::Kek),
         }
     }
 

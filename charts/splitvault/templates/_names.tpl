@@ -20,6 +20,11 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ .image.tag | default .root.Chart.AppVersion }}{{ end -}}
 {{- end }}
 
+{{/* The provider of key-encryption keys of a ring, as the operator takes it. */}}
+{{- define "splitvault.kek" -}}
+{{- if eq .provider "kms" }}kms:{{ .name }}=unix://{{ .socket }}{{ else }}file{{ end -}}
+{{- end }}
+
 {{/* The restricted Pod Security Standard, and a read-only root. */}}
 {{- define "splitvault.containerSecurity" -}}
 allowPrivilegeEscalation: false

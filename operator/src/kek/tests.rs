@@ -5,6 +5,16 @@ use serde_json::{Value, json};
 use super::*;
 use crate::fixture::Server;
 
+/// Both, as with `file` for both rings.
+async fn obtain(client: &Client, namespace: &str, in_use: bool) -> Result<Files, KekError> {
+    let wanted = Wanted {
+        names: true,
+        values: true,
+        wraps: true,
+    };
+    super::obtain(client, namespace, in_use, wanted).await
+}
+
 const PATH: &str = "/api/v1/namespaces/vault/secrets/splitvault-kek";
 
 #[tokio::test]
@@ -76,4 +86,81 @@ async fn a_server_that_does_not_answer_is_no_reason_for_new_keys() {
     }
     server.relent();
     assert_eq!(server.object(PATH), Value::Null);
+}
+
+#[tokio::test]
+async fn a_ring_that_a_kms_wraps_needs_no_key_in_the_secret() {
+    let server = Server::default();
+    let client = server.client();
+    obtain(&client, "vault", false).await.unwrap();
+    let mut half = server.object(PATH);
+    half["data"].as_object_mut().unwrap().remove(VALUES_KEY);
+    server.put(PATH, half);
+    let wanted = |names, values| Wanted {
+        names,
+        values,
+        wraps: true,
+    };
+    let files = super::obtain(&client, "vault", true, wanted(true, false))
+        .await
+        .unwrap();
+    assert!(files.names.is_some() && files.values.is_none());
+    assert!(
+        super::obtain(&client, "vault", true, wanted(false, true))
+            .await
+            .is_err()
+    );
+}
+
+fn providers(names: &[&str], values: &[&str]) -> Providers {
+    let choices = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    Providers::new([choices(names), choices(values)])
+}
+
+#[tokio::test]
+async fn the_cluster_is_not_asked_for_keys_that_only_a_kms_has() {
+    let server = Server::default();
+    let kms = ["kms:unix:///run/kms.sock"];
+    let keks = providers(&kms, &kms)
+        .keks(&server.client(), "vault", None)
+        .await
+        .unwrap();
+    assert_eq!(server.asked(), [""; 0]);
+    assert_eq!(keks.names.current().describe(), "kms/kms/unknown");
+}
+
+#[tokio::test]
+async fn a_key_file_is_made_when_nothing_depends_on_a_lost_one() {
+    let root = |wrapped: Vec<u8>| splitvault_vault::keys::Root {
+        installation: splitvault_crypto::Id::ZERO,
+        keys: vec![splitvault_vault::keys::WrappedKey {
+            ring: splitvault_vault::keys::Ring::Names,
+            id: splitvault_crypto::KeyId::from_bytes([0; 8]),
+            state: splitvault_vault::keys::KeyState::Active,
+            wrapped: Some(wrapped),
+        }],
+    };
+    let server = Server::default();
+    let client = server.client();
+    let kms = ["kms:unix:///run/kms.sock", "file"];
+    let away = providers(&kms, &kms);
+    let lost = away.keks(&client, "vault", Some(&root(vec![1; 100]))).await;
+    assert!(matches!(lost, Err(KekError::Missing)));
+    assert!(
+        away.keks(&client, "vault", None).await.is_ok(),
+        "it never wrapped anything"
+    );
+    assert_eq!(server.object(PATH), Value::Null);
+    let moved = providers(
+        &["file", "kms:unix:///run/kms.sock"],
+        &["kms:unix:///run/kms.sock"],
+    );
+    let lost = moved.keks(&client, "vault", Some(&root(vec![1; 100]))).await;
+    assert!(matches!(lost, Err(KekError::Missing)));
+    assert_eq!(server.object(PATH), Value::Null);
+    let keks = moved
+        .keks(&client, "vault", Some(&root(vec![2; 100])))
+        .await
+        .unwrap();
+    assert!(keks.names.current().describe().starts_with("file/"));
 }

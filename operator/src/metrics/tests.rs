@@ -14,6 +14,8 @@ fn the_handbook_has_every_metric_and_no_other() {
     metrics.handshake("delivery", "accepted");
     metrics.swept("Done", 1);
     metrics.requested("Rotate", "Done");
+    metrics.kek_up("names", "kms", true);
+    metrics.kek_key("names", "kms", None, "sha256:00".to_owned());
     let text = metrics.encode().unwrap();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let shown: BTreeSet<String> = types
@@ -35,6 +37,23 @@ fn the_handbook_has_every_metric_and_no_other() {
         .collect();
     assert_eq!(told, shown_here);
     assert!(OPERATIONS.contains("splitvault_store_up"));
+}
+
+#[test]
+fn a_key_that_was_left_is_no_longer_shown() {
+    let metrics = Metrics::new();
+    metrics.kek_key("names", "kms", None, "sha256:00".to_owned());
+    metrics.kek_key(
+        "names",
+        "kms",
+        Some("sha256:00".to_owned()),
+        "sha256:11".to_owned(),
+    );
+    let text = metrics.encode().unwrap();
+    assert!(
+        text.contains("sha256:11") && !text.contains("sha256:00"),
+        "{text}"
+    );
 }
 
 #[test]
