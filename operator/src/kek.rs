@@ -5,12 +5,14 @@
 
 mod choice;
 mod providers;
+mod rewrap;
 
 use kube::Client;
 use splitvault_crypto::{FileKek, KekError as ParseError, Names, Purpose, Values};
 
 pub use choice::{Choice, Choices};
-pub use providers::Providers;
+pub use providers::{Providers, has_file_keys};
+pub use rewrap::run;
 
 use crate::fault::Fault;
 use crate::secret::{self, NewSecret, Secret};

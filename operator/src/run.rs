@@ -18,7 +18,7 @@ use rustls::ClientConfig;
 use splitvault_values::grpc::RemoteValues;
 use splitvault_values::grpc::tls::channel;
 use splitvault_values::{ValueStore, arm_failpoints};
-use splitvault_vault::{KeyStore as _, OpenError, SqliteKeys, Vault};
+use splitvault_vault::{LifeStore as _, OpenError, SqliteKeys, Vault};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ use crate::kek::Providers;
 use crate::metrics::Metrics;
 use crate::pki::{Certificates, Keeper, Names, Rotation};
 use crate::requests::{ProcessKey, StampKey};
-use crate::{controller, health, logs, sweep};
+use crate::{controller, health, kek, logs, sweep};
 
 /// The longest pause between two attempts to get a part.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -122,8 +122,8 @@ impl Operator {
         let (database, namespace) = (&self.args.database, &self.args.namespace);
         let vault = self.persist(Part::Database, async || {
             let keys = Arc::new(SqliteKeys::open(database).await?);
-            let root = keys.root().await?;
-            let keks = self.keks.keks(&self.client, namespace, root.as_ref()).await;
+            let in_use = keys.root().await?.as_ref().is_some_and(kek::has_file_keys);
+            let keks = self.keks.keks(&self.client, namespace, in_use).await;
             let keks = keks.inspect_err(|error| self.readiness.missing(Part::Kek, chain(error)))?;
             let vault = Vault::open(keys, Arc::clone(&values), keks).await;
             let vault = vault.inspect_err(|error| self.tell_kek(error))?;
@@ -214,6 +214,8 @@ impl Operator {
             self.shutdown.clone(),
         ));
         tasks.spawn(self.clone().look(keeper, Arc::clone(&vault)));
+        let (keks, shutdown) = (self.keks.clone(), self.shutdown.clone());
+        tasks.spawn(kek::run(Arc::clone(&vault), keks, shutdown));
         tasks.spawn(sweep::run(
             self.client.clone(),
             vault,

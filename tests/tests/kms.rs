@@ -9,3 +9,5 @@ mod installation;
 mod outage;
 #[path = "kms/plugin.rs"]
 mod plugin;
+#[path = "kms/rewrap.rs"]
+mod rewrap;

@@ -140,18 +140,15 @@ impl Provider {
                 key: before.key.clone(),
             },
         };
-        if after.is_news(&before) {
-            self.tell(&before, &after);
+        if !after.is_news(&before) {
+            return;
         }
+        self.tell(&before, &after);
         // Whoever watches may sleep for a minute; a fault is looked at at once.
-        if before.is_up() && !after.is_up() {
+        if before.is_up() {
             self.failed.notify_one();
         }
-        self.health.send_if_modified(|health| {
-            let changed = *health != after;
-            *health = after;
-            changed
-        });
+        self.health.send_replace(after);
     }
 
     /// One line for each change.

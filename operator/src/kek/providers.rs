@@ -7,6 +7,7 @@ use splitvault_crypto::{FileKek, Names, Purpose, Values};
 use splitvault_kms::{Deadline, Health, KmsKek, Provider, State};
 use splitvault_vault::keys::Root;
 use splitvault_vault::{Kek, Keks, RingKek};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::choice::Choice;
@@ -49,16 +50,11 @@ impl Providers {
     }
 
     /// What the vault wraps with. Asks the cluster for the key file when a ring has one, and makes it when no key
-    /// of the installation can depend on one that was lost.
+    /// that is kept can depend on one that was lost: see [`has_file_keys`].
     ///
     /// # Errors
     /// See [`KekError`].
-    pub async fn keks(
-        &self,
-        client: &Client,
-        namespace: &str,
-        root: Option<&Root>,
-    ) -> Result<Keks, KekError> {
+    pub async fn keks(&self, client: &Client, namespace: &str, in_use: bool) -> Result<Keks, KekError> {
         let is_file = |chosen: &Chosen| matches!(chosen, Chosen::File);
         let wanted = Wanted {
             names: self.names.iter().any(is_file),
@@ -68,7 +64,7 @@ impl Providers {
                 .any(|ring| ring.first().is_some_and(is_file)),
         };
         let files = if wanted.names || wanted.values {
-            obtain(client, namespace, root.is_some_and(has_file_keys), wanted).await?
+            obtain(client, namespace, in_use, wanted).await?
         } else {
             Files::default()
         };
@@ -95,6 +91,12 @@ impl Providers {
         }
         while tasks.join_next().await.is_some() {}
         std::future::pending().await
+    }
+
+    /// The plugins' health, from now on.
+    pub(super) fn healths(&self) -> Vec<watch::Receiver<Health>> {
+        let plugins = self.plugins().into_iter();
+        plugins.map(|plugin| plugin.health()).collect()
     }
 
     fn plugins(&self) -> Vec<Arc<Provider>> {
@@ -133,9 +135,14 @@ fn ring<P: Purpose>(
 }
 
 /// Whether a key of the installation is wrapped by a key file: then a new file would be the wrong one.
-fn has_file_keys(root: &Root) -> bool {
-    let wrapped = root.keys.iter().filter_map(|key| key.wrapped.as_deref());
-    wrapped.into_iter().any(|wrapped| wrapped.first() == Some(&1))
+pub fn has_file_keys(root: &Root) -> bool {
+    let mut wrapped = root.keys.iter().filter_map(|key| key.wrapped.as_deref());
+    wrapped.any(is_by_file)
+}
+
+/// An envelope's first byte; what a KMS wrapped has another.
+pub(super) fn is_by_file(wrapped: &[u8]) -> bool {
+    wrapped.first() == Some(&1)
 }
 
 async fn tell(ring: &'static str, plugin: Arc<Provider>, metrics: Metrics) {

@@ -122,7 +122,7 @@ async fn the_cluster_is_not_asked_for_keys_that_only_a_kms_has() {
     let server = Server::default();
     let kms = ["kms:unix:///run/kms.sock"];
     let keks = providers(&kms, &kms)
-        .keks(&server.client(), "vault", None)
+        .keks(&server.client(), "vault", false)
         .await
         .unwrap();
     assert_eq!(server.asked(), [""; 0]);
@@ -131,23 +131,14 @@ async fn the_cluster_is_not_asked_for_keys_that_only_a_kms_has() {
 
 #[tokio::test]
 async fn a_key_file_is_made_when_nothing_depends_on_a_lost_one() {
-    let root = |wrapped: Vec<u8>| splitvault_vault::keys::Root {
-        installation: splitvault_crypto::Id::ZERO,
-        keys: vec![splitvault_vault::keys::WrappedKey {
-            ring: splitvault_vault::keys::Ring::Names,
-            id: splitvault_crypto::KeyId::from_bytes([0; 8]),
-            state: splitvault_vault::keys::KeyState::Active,
-            wrapped: Some(wrapped),
-        }],
-    };
     let server = Server::default();
     let client = server.client();
     let kms = ["kms:unix:///run/kms.sock", "file"];
     let away = providers(&kms, &kms);
-    let lost = away.keks(&client, "vault", Some(&root(vec![1; 100]))).await;
+    let lost = away.keks(&client, "vault", true).await;
     assert!(matches!(lost, Err(KekError::Missing)));
     assert!(
-        away.keks(&client, "vault", None).await.is_ok(),
+        away.keks(&client, "vault", false).await.is_ok(),
         "it never wrapped anything"
     );
     assert_eq!(server.object(PATH), Value::Null);
@@ -155,12 +146,18 @@ async fn a_key_file_is_made_when_nothing_depends_on_a_lost_one() {
         &["file", "kms:unix:///run/kms.sock"],
         &["kms:unix:///run/kms.sock"],
     );
-    let lost = moved.keks(&client, "vault", Some(&root(vec![1; 100]))).await;
+    let lost = moved.keks(&client, "vault", true).await;
     assert!(matches!(lost, Err(KekError::Missing)));
     assert_eq!(server.object(PATH), Value::Null);
-    let keks = moved
-        .keks(&client, "vault", Some(&root(vec![2; 100])))
-        .await
-        .unwrap();
+    let keks = moved.keks(&client, "vault", false).await.unwrap();
     assert!(keks.names.current().describe().starts_with("file/"));
+}
+
+#[test]
+fn what_a_key_file_wrapped_is_told_by_its_first_byte() {
+    let kek = FileKek::<Names>::make().unwrap();
+    let key = splitvault_crypto::MasterKey::make().unwrap();
+    let wrapped = kek.wrap(splitvault_crypto::Id::ZERO, &key).unwrap();
+    assert!(providers::is_by_file(&wrapped));
+    assert!(!providers::is_by_file(&[2]) && !providers::is_by_file(&[]));
 }
