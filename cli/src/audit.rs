@@ -68,10 +68,13 @@ fn open(pair: &KeyPair, request: &VaultRequest) -> Option<KeyTrail> {
     serde_json::from_slice(text.expose()).ok()
 }
 
+/// The rings of master keys.
+const MASTER: [&str; 2] = ["names", "values"];
+
 /// What the log says of one key.
 struct Life<'a> {
     key_id: &'a str,
-    ring: &'static str,
+    ring: &'a str,
     activated: Option<Timestamp>,
     retired: Option<Timestamp>,
     destroyed: Option<Timestamp>,
@@ -114,12 +117,14 @@ fn lives(trail: &KeyTrail) -> Vec<Life<'_>> {
         let sealed = activated.map_or(SignedDuration::ZERO, |from| until.duration_since(from));
         Life {
             key_id,
-            ring: of.first().map_or("", |event| event.ring.as_str()),
+            ring: of.first().map_or("", |event| &*event.ring),
             activated,
             retired,
             destroyed: when("destroyed"),
             sealed,
-            outlived: ceiling.is_some_and(|ceiling| sealed > SignedDuration::from_secs(ceiling) + GRACE),
+            // The ceiling is for what rotates by itself.
+            outlived: of.iter().any(|event| MASTER.contains(&&*event.ring))
+                && ceiling.is_some_and(|ceiling| sealed > SignedDuration::from_secs(ceiling) + GRACE),
         }
     };
     keys.into_iter().map(life).collect()
@@ -155,7 +160,7 @@ fn problems(trail: &KeyTrail, keys: &[Life<'_>]) -> Vec<String> {
 
 fn table(trail: &KeyTrail, keys: &[Life<'_>]) -> String {
     let mut text = format!(
-        "{:<6}  {:<16}  {:<20}  {:<20}  {:<20}  {}\n",
+        "{:<7}  {:<16}  {:<20}  {:<20}  {:<20}  {}\n",
         "RING", "KEY", "ACTIVATED", "RETIRED", "DESTROYED", "SEALED FOR"
     );
     for key in keys {
@@ -170,7 +175,7 @@ fn table(trail: &KeyTrail, keys: &[Life<'_>]) -> String {
             ""
         };
         text.push_str(&format!(
-            "{:<6}  {:<16}  {:<20}  {:<20}  {:<20}  {}d{}h{note}\n",
+            "{:<7}  {:<16}  {:<20}  {:<20}  {:<20}  {}d{}h{note}\n",
             key.ring,
             key.key_id,
             time(key.activated),

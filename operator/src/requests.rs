@@ -12,7 +12,6 @@ mod pace;
 mod plan;
 mod reconcile;
 mod review;
-mod seam;
 mod seen;
 mod stamp;
 mod status;
@@ -35,10 +34,10 @@ use tokio_util::sync::CancellationToken;
 use crate::controller::{Suspicions, describe, strip};
 use crate::events::Events;
 use crate::metrics::Metrics;
+use crate::pki::Rotation;
 
 pub use failure::Failure;
 use pace::Pace;
-pub use seam::ProcessKey;
 use seen::Seen;
 pub use stamp::{StampError, StampKey, Unstamped, is_of, stamp, verify};
 
@@ -61,6 +60,8 @@ pub struct Context {
     pub vault: Arc<Vault>,
     /// What stamps are made with.
     pub key: Arc<dyn StampKey>,
+    /// The internal certificate authority.
+    pub authority: Rotation,
     /// Where people are told.
     pub events: Arc<Events>,
     /// Counts requests.

@@ -29,7 +29,6 @@ use crate::health::{Part, Readiness};
 use crate::kek::Providers;
 use crate::metrics::Metrics;
 use crate::pki::{Certificates, Keeper, Names, Rotation};
-use crate::requests::{ProcessKey, StampKey};
 use crate::{controller, health, kek, logs, sweep};
 
 /// The longest pause between two attempts to get a part.
@@ -182,10 +181,9 @@ impl Operator {
         let events = Arc::new(Events::new(self.client.clone(), self.args.pod_name.clone()));
         let (suspicions, suspected) = controller::suspicions();
         let mut tasks = JoinSet::new();
-        let stamps: Arc<dyn StampKey> = Arc::new(ProcessKey::make()?);
         self.serve_delivery(&mut tasks, &vault, &events, suspicions.clone())
             .await?;
-        self.serve_webhook(&mut tasks, &vault, &stamps).await?;
+        self.serve_webhook(&mut tasks, &vault).await?;
         // Whoever waits for the operator may seal and inject at once; Helm makes the webhooks a moment after us.
         for _ in 0..5 {
             if self.publish(&keeper, &vault).await || self.shutdown.is_cancelled() {
@@ -195,7 +193,7 @@ impl Operator {
         }
         self.readiness.ready(Part::Servers);
         tracing::info!("serving");
-        self.answer_requests(&mut tasks, &vault, &events, stamps, suspicions);
+        self.answer_requests(&mut tasks, &vault, &events, suspicions);
         let context = controller::Context {
             client: self.client.clone(),
             vault: Arc::clone(&vault),

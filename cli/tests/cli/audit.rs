@@ -7,7 +7,7 @@ use crate::operator::Operator;
 const DAY: u64 = 86_400;
 
 fn event(sequence: u64, day: u64, key: &str, what: &str) -> Value {
-    json!({"sequence": sequence, "time": format!("2026-01-{day:02}T00:00:00Z"), "ring": "Values", "keyID": key,
+    json!({"sequence": sequence, "time": format!("2026-01-{day:02}T00:00:00Z"), "ring": "values", "keyID": key,
         "event": what, "cause": "drawn"})
 }
 

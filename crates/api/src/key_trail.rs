@@ -3,8 +3,6 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::RingName;
-
 /// The log of key events. It is sealed to the request's public key, as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -29,8 +27,8 @@ pub struct TrailEvent {
     pub sequence: u64,
     /// When.
     pub time: Time,
-    /// The key's ring.
-    pub ring: RingName,
+    /// The key's ring: `names`, `values`, `sealing`, `mac`.
+    pub ring: String,
     /// The key's id.
     #[serde(rename = "keyID")]
     pub key_id: String,

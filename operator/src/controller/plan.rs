@@ -104,6 +104,7 @@ mod tests {
             revision: 3,
             digest: "00".to_owned(),
             entries: 1,
+            restored_from: None,
         }
     }
 

@@ -79,6 +79,7 @@ impl Verdict {
             None => status,
             Some((stored, history)) => VaultSecretStatus {
                 revision: i64::try_from(stored.revision).ok(),
+                restored_from: stored.restored_from.and_then(|from| i64::try_from(from).ok()),
                 digest: Some(stored.digest.clone()),
                 entries: i64::try_from(stored.entries).ok(),
                 history: history.clone(),
@@ -183,6 +184,7 @@ mod tests {
             revision,
             digest: "00".to_owned(),
             entries: 1,
+            restored_from: None,
         };
         Verdict::good(Reason::Synced, Some((stored, Vec::new())))
     }

@@ -17,6 +17,8 @@ pub(super) struct Stored {
     pub(super) digest: String,
     /// How many variables.
     pub(super) entries: usize,
+    /// The revision whose content it is, when somebody went back to it.
+    pub(super) restored_from: Option<u64>,
 }
 
 /// What the stores hold, with what tells whether its source has changed.
@@ -60,6 +62,7 @@ pub(super) async fn look(vault: &Vault, object: &VaultSecret) -> Result<Option<H
             revision: described.revision,
             digest: to_hex(&described.digest),
             entries: described.entries,
+            restored_from: described.restored_from,
         },
         described,
     }))
@@ -108,6 +111,7 @@ pub(super) async fn write(
         revision: written.revision,
         digest: to_hex(&written.digest),
         entries: dotenv.len(),
+        restored_from: None,
     })
 }
 

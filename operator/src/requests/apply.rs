@@ -1,14 +1,16 @@
 //! Doing what a request asks for. Plaintext lives in [`reveal`] and [`reseal`] only.
 
+mod keys;
 mod reseal;
 mod reveal;
+mod trail;
 
 use kube::ResourceExt as _;
 use splitvault_api::{Demand, Outcome, Progress};
 
 use super::plan::{Observed, Target};
 use super::status::{Said, Verdict};
-use super::{Context, Failure, seam};
+use super::{Context, Failure};
 
 /// What is kept when a VaultSecret does not say, as [`splitvault_api::Desired`] has it.
 const HISTORY: usize = 5;
@@ -64,11 +66,14 @@ impl Context {
             Demand::Rotate { .. } => self.rotate(target(observed)?).await,
             Demand::Rollback { revision, .. } => self.rollback(target(observed)?, *revision).await,
             Demand::Reseal { .. } => self.reseal(target(observed)?).await,
-            Demand::RotateMasterKey(_) => Err(Failure::NotSupported),
-            Demand::RotateSealingKey => Err(Failure::NotSupported),
-            Demand::RotateCertificateAuthority => Err(Failure::NotSupported),
-            Demand::Rewrap => Err(Failure::NotSupported),
-            Demand::AuditKeys { .. } => Err(Failure::NotSupported),
+            Demand::RotateMasterKey(rings) => self.rotate_masters(observed, *rings).await,
+            Demand::RotateSealingKey => self.rotate_sealing(observed).await,
+            Demand::RotateCertificateAuthority => self.rotate_authority().await,
+            Demand::Rewrap => self.rewrap().await,
+            Demand::AuditKeys { public_key } => {
+                let uid = observed.object.uid().unwrap_or_default();
+                self.audit_keys(public_key, &uid).await
+            }
         }
     }
 
@@ -97,7 +102,7 @@ impl Context {
     async fn rollback(&self, target: &Target, revision: u64) -> Result<Verdict, Failure> {
         let limit = target.object.spec.history_limit;
         let limit = limit.map_or(HISTORY, |limit| usize::try_from(limit).unwrap_or(HISTORY));
-        let written = seam::rollback(&self.vault, &target.uid, revision, limit).await?;
+        let written = self.vault.rollback(&target.uid, revision, limit).await?;
         let said = Said {
             revision: Some(written.revision),
             progress: Some(progress(1, 1, "Done")),

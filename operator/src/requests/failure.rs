@@ -1,7 +1,7 @@
 //! Why a request is not answered: what people are told, and whether it is tried again. Total, without a `_` arm.
 
 use splitvault_api::{DemandError, Outcome, Permission, SpecError};
-use splitvault_vault::{ReadError, Reason, WriteError};
+use splitvault_vault::{ReadError, Reason, RotationError, TrailError, WriteError};
 
 use super::stamp::Unstamped;
 use crate::fault::Fault;
@@ -156,5 +156,20 @@ impl From<WriteError> for Failure {
             return Self::UnknownRevision(revision);
         }
         Self::of_vault(error.reason(), error.to_string())
+    }
+}
+
+impl From<RotationError> for Failure {
+    fn from(error: RotationError) -> Self {
+        Self::of_vault(error.reason(), error.to_string())
+    }
+}
+
+impl From<TrailError> for Failure {
+    fn from(error: TrailError) -> Self {
+        match error {
+            TrailError::Keys(_) => Self::Store(error.to_string()),
+            TrailError::Broken { .. } => Self::Tampered(error.to_string()),
+        }
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::plan::{Observed, Target};
 use super::review::review;
 use super::seen::Taken;
-use super::{Context, Failure, Meta, seam, stamp};
+use super::{Context, Failure, Meta, stamp};
 use crate::controller::remembered;
 use crate::fault::Fault;
 
@@ -103,7 +103,7 @@ impl Context {
             uid,
             revision,
             history,
-            restored_from: seam::restored_from(&described),
+            restored_from: described.restored_from,
             object,
         })
     }

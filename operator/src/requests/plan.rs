@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use splitvault_api::{Demand, Standing, VaultRequest, VaultRequestStatus, VaultSecret};
+use splitvault_api::{Begun, Demand, Standing, VaultRequest, VaultRequestStatus, VaultSecret};
 
 use super::{Failure, PATIENCE};
 
@@ -58,6 +58,17 @@ pub(super) enum Step {
 }
 
 impl Observed {
+    /// Where the vault was when the work began.
+    pub(super) fn base(&self) -> Option<u64> {
+        let status = self.object.status.as_ref()?;
+        u64::try_from(status.base_revision?).ok()
+    }
+
+    /// The keys that were made for it.
+    pub(super) fn begun(&self) -> &[Begun] {
+        self.object.status.as_ref().map_or(&[], |status| &status.begun)
+    }
+
     /// One that nothing more has to be known about.
     pub(super) fn settled(object: VaultRequest, now: Timestamp) -> Self {
         Self {
@@ -88,7 +99,10 @@ pub(super) fn plan(observed: &Observed) -> Step {
         Ok(demand) => demand,
         Err(failure) => return Step::Stop(failure.clone()),
     };
-    let base = status.and_then(|status| u64::try_from(status.base_revision?).ok());
+    if !observed.begun().is_empty() {
+        return Step::Do;
+    }
+    let base = observed.base();
     if let (Some(base), Demand::Rollback { revision, .. }) = (base, demand) {
         match &observed.target {
             // Whether it was done shows there only.
@@ -111,7 +125,12 @@ fn was_done(target: &Target, base: u64, revision: u64) -> bool {
 fn open(observed: &Observed, demand: &Demand, base: Option<u64>) -> Step {
     let failed = observed.allowed.as_ref().err().or(observed.target.as_ref().err());
     let waited = waited(&observed.object, observed.now);
-    if waited > PATIENCE && failed.is_none_or(|failure| failure.outcome().standing() == Standing::Open) {
+    // Of a key that may have been made only the key log tells.
+    let may_be_done = base.is_some() && demand.vault_secret().is_none();
+    if waited > PATIENCE
+        && !may_be_done
+        && failed.is_none_or(|failure| failure.outcome().standing() == Standing::Open)
+    {
         return Step::Stop(Failure::Expired {
             minutes: PATIENCE.as_mins(),
             because: failed.map(|failure| format!(" ({failure})")).unwrap_or_default(),

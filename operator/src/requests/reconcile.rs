@@ -76,9 +76,11 @@ impl Context {
             Step::Do => self.act(&observed).await,
         };
         let verdict = worked.unwrap_or_else(|failure| Verdict::from(&failure));
+        // What was written down before the work is done at once; what goes on by itself is looked at now and then.
+        let noted = verdict.said.base_revision.is_some() || !verdict.said.begun.is_empty();
         match self.say(&observed, verdict).await {
             Ok(outcome) => match outcome.standing() {
-                Standing::Open if outcome == Outcome::Progressing => Action::requeue(Duration::ZERO),
+                Standing::Open if noted => Action::requeue(Duration::ZERO),
                 Standing::Open => Action::requeue(SOON),
                 Standing::Done | Standing::Failed => Action::requeue(observed.object.spec.ttl()),
             },

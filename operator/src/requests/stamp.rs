@@ -8,6 +8,7 @@ use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use splitvault_api::{Extra, Requester, VaultRequest, VaultRequestSpec};
+use splitvault_vault::Vault;
 
 use crate::controller::{from_hex, to_hex};
 
@@ -27,6 +28,16 @@ pub trait StampKey: Send + Sync {
     fn mac(&self, label: &str, parts: &[&[u8]]) -> [u8; 32];
     /// Whether it is that one, in constant time.
     fn verify_mac(&self, label: &str, parts: &[&[u8]], mac: &[u8; 32]) -> bool;
+}
+
+impl StampKey for Vault {
+    fn mac(&self, label: &str, parts: &[&[u8]]) -> [u8; 32] {
+        Self::mac(self, label, parts)
+    }
+
+    fn verify_mac(&self, label: &str, parts: &[&[u8]], mac: &[u8; 32]) -> bool {
+        Self::verify_mac(self, label, parts, mac)
+    }
 }
 
 /// Why nobody can be vouched for.

@@ -6,7 +6,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Api, Client, Resource as _, ResourceExt as _};
 use serde_json::json;
 use splitvault_api::{
-    Outcome, Progress, Sealed, Standing, VaultRequest, VaultRequestStatus, request_conditions,
+    Begun, Outcome, Progress, Sealed, Standing, VaultRequest, VaultRequestStatus, request_conditions,
 };
 
 use super::Failure;
@@ -29,6 +29,8 @@ pub(super) struct Said {
     pub(super) progress: Option<Progress>,
     pub(super) base_revision: Option<u64>,
     pub(super) revision: Option<u64>,
+    /// Empty: as before.
+    pub(super) begun: Vec<Begun>,
     pub(super) answer: Option<String>,
     pub(super) payload: Option<Sealed>,
 }
@@ -63,7 +65,11 @@ impl Verdict {
             progress: self.said.progress.clone().or(before.progress),
             base_revision: number(self.said.base_revision).or(before.base_revision),
             revision: number(self.said.revision).or(before.revision),
-            begun: before.begun,
+            begun: if self.said.begun.is_empty() {
+                before.begun
+            } else {
+                self.said.begun.clone()
+            },
             answer: self.said.answer.clone(),
             payload: self.said.payload.clone(),
             completion_time: over.then_some(Time(now)),

@@ -1,6 +1,7 @@
 //! Requests against a scripted API server and real stores.
 
 mod adversity;
+mod once;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -53,6 +54,7 @@ fn context(server: &Server, stores: &Stores, changed: Suspicions) -> Context {
         client: server.client(),
         vault: Arc::clone(&stores.vault),
         key: Arc::new(TestKey),
+        authority: Rotation::new(server.client(), "splitvault-system", pace()),
         events: Arc::new(Events::new(server.client(), None)),
         metrics: Metrics::new(),
         changed,
@@ -276,4 +278,12 @@ async fn the_second_look_at_an_answered_request_writes_nothing() {
     world.reconcile().await;
     assert_eq!(world.server.asked(), [format!("GET {REQUEST}")]);
     assert_eq!(world.server.object(REQUEST), before);
+}
+
+fn pace() -> crate::pki::Pace {
+    crate::pki::Pace {
+        max_age: Duration::from_secs(3600),
+        announce: Duration::from_secs(60),
+        overlap: Duration::from_secs(60),
+    }
 }

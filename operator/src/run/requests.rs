@@ -6,9 +6,8 @@ use splitvault_vault::Vault;
 use tokio::task::JoinSet;
 
 use super::Operator;
-use crate::controller;
 use crate::events::Events;
-use crate::requests::{self, StampKey};
+use crate::{controller, requests};
 
 impl Operator {
     pub(super) fn answer_requests(
@@ -16,13 +15,13 @@ impl Operator {
         tasks: &mut JoinSet<()>,
         vault: &Arc<Vault>,
         events: &Arc<Events>,
-        key: Arc<dyn StampKey>,
         changed: controller::Suspicions,
     ) {
         let context = requests::Context {
             client: self.client.clone(),
             vault: Arc::clone(vault),
-            key,
+            key: Arc::clone(vault) as _,
+            authority: self.rotation.clone(),
             events: Arc::clone(events),
             metrics: self.metrics.clone(),
             changed,

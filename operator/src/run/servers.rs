@@ -12,7 +12,6 @@ use super::{Operator, bind};
 use crate::delivery::{self, Deliveries};
 use crate::events::Events;
 use crate::names::VaultNames;
-use crate::requests::StampKey;
 use crate::serve::{Limits, serve};
 use crate::{controller, inject, webhook};
 
@@ -51,7 +50,6 @@ impl Operator {
         &self,
         tasks: &mut JoinSet<()>,
         vault: &Arc<Vault>,
-        stamps: &Arc<dyn StampKey>,
     ) -> anyhow::Result<()> {
         let sidecar = &self.args.sidecar;
         let config = inject::InjectConfig {
@@ -65,7 +63,7 @@ impl Operator {
             names: Arc::new(VaultNames(Arc::clone(vault))),
             config: Arc::new(config),
             ca: self.certificates.bundle(),
-            stamps: Arc::clone(stamps),
+            stamps: Arc::clone(vault) as _,
             namespace: self.args.namespace.clone(),
             metrics: self.metrics.clone(),
         };

@@ -33,7 +33,7 @@ pub struct VaultRequestStatus {
     /// How far it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
-    /// The revision of the content when the work began; tells after a crash whether it was done.
+    /// The revision of the content, or the number of the last key event, when the work began; tells after a crash whether it was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub base_revision: Option<i64>,
