@@ -26,6 +26,8 @@ pub(super) struct Presence {
     /// The epoch that it leads in; 0 when it does not.
     epoch: AtomicU64,
     acknowledged: AtomicU64,
+    /// When it last said that it is there, in milliseconds of Unix time; 0 before.
+    announced: AtomicU64,
     /// Sets of keys that were replaced and that an operation may still hold.
     former: Mutex<Vec<Weak<Rings>>>,
     reloading: AsyncMutex<()>,
@@ -37,6 +39,7 @@ impl Presence {
             id: Id::make()?,
             epoch: AtomicU64::new(0),
             acknowledged: AtomicU64::new(sequence),
+            announced: AtomicU64::new(0),
             former: Mutex::default(),
             reloading: AsyncMutex::default(),
         })
@@ -50,11 +53,13 @@ impl Presence {
         }
     }
 
-    /// Whether nothing holds keys of before any more.
-    fn is_rid_of_former(&self) -> bool {
+    /// Whether an operation still holds a master key that is not among these any more.
+    fn holds_more_than(&self, current: &Rings) -> bool {
         let mut former = self.former.lock().unwrap_or_else(PoisonError::into_inner);
         former.retain(|rings| rings.strong_count() > 0);
-        former.is_empty()
+        let is_gone = |id| !current.master_keys().any(|kept| kept == id);
+        let mut held = former.iter().filter_map(Weak::upgrade);
+        held.any(|rings| rings.master_keys().any(is_gone))
     }
 }
 
@@ -71,39 +76,46 @@ impl Vault {
             return Ok(());
         }
         let next = Rings::load(&root, &self.keks, Some(&before)).await?;
-        let gone = before
-            .master_keys()
-            .any(|id| !next.master_keys().any(|kept| kept == id));
+        // Before the new keys can be seen: whoever acknowledges those must find who still holds these.
+        let former = self.presence.former.lock();
+        former
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::downgrade(&before));
         self.rings.store(Arc::new(next));
-        if gone {
-            let mut former = self
-                .presence
-                .former
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            former.push(Arc::downgrade(&before));
-        }
         Ok(())
     }
 
     /// Looks up the keys, and tells the other replicas that this one is there and what it has seen. To be called every few
-    /// seconds; a replica that has not called for a minute is not waited for.
+    /// seconds; a replica that has not called for a minute is not waited for. One that starts should serve nobody before
+    /// this has succeeded once: until then a key may become active that it does not have.
     ///
     /// # Errors
     /// See [`RotationError`]; the keys in memory stay in use.
     pub async fn beat(&self, now: SystemTime) -> Result<(), RotationError> {
+        let silence = millis(now).abs_diff(self.presence.announced.load(Ordering::Acquire));
+        if Duration::from_millis(silence) >= ABSENT / 2 {
+            // Nobody waits for it, perhaps: a key that becomes active between a look and the word of it would be missed.
+            self.announce(now).await?;
+        }
         let reloaded = self.reload().await;
-        if reloaded.is_ok() && self.presence.is_rid_of_former() {
-            let sequence = self.rings.load().sequence;
+        let rings = self.rings.load_full();
+        if reloaded.is_ok() && !self.presence.holds_more_than(&rings) {
+            let sequence = rings.sequence;
             self.presence.acknowledged.store(sequence, Ordering::Release);
         }
+        self.announce(now).await?;
+        reloaded
+    }
+
+    async fn announce(&self, now: SystemTime) -> Result<(), RotationError> {
         let replica = Replica {
             id: self.presence.id,
             acknowledged: self.presence.acknowledged.load(Ordering::Acquire),
             seen: millis(now),
         };
         self.keys.beat(&replica).await?;
-        reloaded
+        self.presence.announced.store(replica.seen, Ordering::Release);
+        Ok(())
     }
 
     /// Tries to lead, or to go on leading; answers whether this process does.

@@ -5,6 +5,7 @@
 //! printed with the command that tells it again.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod joining;
 mod kek;
 mod model;
 mod network;
