@@ -45,7 +45,8 @@ impl Vault {
     /// written to either database; if only the latter two differ, the revision stays.
     ///
     /// # Errors
-    /// See [`WriteError`]. Of two writers that began at the same state one gets [`KeyStoreError::Conflict`].
+    /// See [`WriteError`]. Of two writers that began at the same revision one gets [`KeyStoreError::Conflict`]; a
+    /// re-encryption that went on meanwhile is no writer.
     pub async fn write(
         &self,
         uid: &str,
@@ -90,20 +91,41 @@ impl Vault {
     }
 
     async fn persist(&self, wanted: &Wanted<'_>) -> Result<Written, WriteError> {
-        let (mut tries, mut fenced) = (0, 0);
+        let (mut tries, mut again) = (0, 0);
         loop {
             let rings = self.rings.load_full();
-            match self.attempt(&rings, wanted).await {
-                Err(WriteError::Keys(KeyStoreError::Fenced)) if fenced + 1 < ATTEMPTS => fenced += 1,
+            let flight = self.in_flight.begin();
+            let standing = self.keys.standing(wanted.uid).await?;
+            let begun = standing.head.as_ref().map(content_of);
+            let done = self.attempt(&rings, wanted, standing).await;
+            drop(flight);
+            match done {
+                Err(WriteError::Keys(KeyStoreError::Fenced)) if again + 1 < ATTEMPTS => again += 1,
+                Err(WriteError::Keys(KeyStoreError::Conflict))
+                    if again + 1 < ATTEMPTS && self.still_holds(wanted.uid, begun).await? =>
+                {
+                    again += 1;
+                }
                 Err(error) if self.outdated(&mut tries, error.missing_key()).await => {}
                 done => return done,
             }
         }
     }
 
-    async fn attempt(&self, rings: &Rings, wanted: &Wanted<'_>) -> Result<Written, WriteError> {
-        let _flight = self.in_flight.begin();
-        let Standing { fence, head } = self.keys.standing(wanted.uid).await?;
+    /// Whether an object still has the content of before, so that what was in the way was a re-encryption: that must not
+    /// cost a user a write.
+    async fn still_holds(&self, uid: &str, content: Option<(Id, u64)>) -> Result<bool, WriteError> {
+        let head = self.keys.standing(uid).await?.head;
+        Ok(content.is_some() && head.as_ref().map(content_of) == content)
+    }
+
+    async fn attempt(
+        &self,
+        rings: &Rings,
+        wanted: &Wanted<'_>,
+        standing: Standing,
+    ) -> Result<Written, WriteError> {
+        let Standing { fence, head } = standing;
         let Some(head) = head else {
             return self.make(rings, wanted, fence).await;
         };
@@ -279,6 +301,11 @@ impl Vault {
         }
         Ok(stale)
     }
+}
+
+/// What stays the same when an environment is encrypted anew.
+const fn content_of(head: &Head) -> (Id, u64) {
+    (head.environment, head.revision)
 }
 
 /// A commit that leaves everything as it is.
