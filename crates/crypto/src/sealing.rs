@@ -2,8 +2,8 @@
 //!
 //! `version 1 ‖ algorithm 1 ‖ key id 8 ‖ encapsulated key ‖ ciphertext ‖ tag 16`
 //!
-//! One format for three uses that cannot be taken for each other ([`Context`]): a payload in a manifest, a
-//! delivery to a pod, an answer to a request. What is kept, such as a manifest in Git, is sealed to the hybrid
+//! One format for four uses that cannot be taken for each other ([`Context`]): a payload in a manifest, a
+//! delivery to a pod, an answer to a request, a master key in escrow. What is kept, such as a manifest in Git, is sealed to the hybrid
 //! post-quantum KEM X-Wing; what lives for seconds, to X25519. The sender is not authenticated: whoever may
 //! write the manifest or answer the request is decided elsewhere.
 
@@ -13,7 +13,7 @@ mod key_pair;
 mod public_key;
 
 pub use context::Context;
-pub use key_pair::KeyPair;
+pub use key_pair::{KeyPair, PrivateKeyError};
 pub use public_key::{KeyError, PublicKey};
 
 use crate::envelope::{PADDED_LIMIT, TAG};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hpke::{Deserializable as _, Kem, Serializable as _};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -9,7 +11,27 @@ use super::kem::{self, Bound, X25519HkdfSha256, XWing};
 use super::{Algorithm, Context, KeyError, PADDING, Parsed, PublicKey, UnsealError};
 use crate::id::KeyId;
 use crate::random::{Drawn, Random};
-use crate::secret::SecretBytes;
+use crate::secret::{SecretBytes, SecretKey, SecretString};
+
+const TEXT_VERSION: &str = "splitvault-sealing-private-v1";
+/// Characters of 32 bytes in base64.
+const TEXT_KEY: usize = 44;
+
+/// Why a text is not a private sealing key. Says nothing of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PrivateKeyError {
+    /// It does not have the form of one.
+    #[error(
+        "not a private sealing key: expected one line `splitvault-sealing-private-v1:<x25519|xwing>:<32 bytes in base64>`"
+    )]
+    Malformed,
+    /// Of an algorithm that this version does not know.
+    #[error("a private sealing key of an unknown algorithm")]
+    UnknownAlgorithm,
+    /// It is the public half.
+    #[error("a public sealing key where a private one belongs")]
+    Public,
+}
 
 /// A key that opens what was sealed to its public half. Zeroized when dropped.
 pub struct KeyPair {
@@ -64,6 +86,48 @@ impl KeyPair {
         bytes.extend_from_slice(&key);
         key.zeroize();
         SecretBytes::from(bytes)
+    }
+
+    /// Reads the text that [`Self::to_text`] writes; white space around it is ignored.
+    ///
+    /// # Errors
+    /// See [`PrivateKeyError`].
+    pub fn parse(text: &[u8]) -> Result<Self, PrivateKeyError> {
+        let mut parts = text.trim_ascii().splitn(3, |byte| *byte == b':');
+        let version = parts.next().unwrap_or_default();
+        if version == super::public_key::TEXT_VERSION.as_bytes() {
+            return Err(PrivateKeyError::Public);
+        }
+        let (Some(name), Some(key)) = (parts.next(), parts.next()) else {
+            return Err(PrivateKeyError::Malformed);
+        };
+        if version != TEXT_VERSION.as_bytes() {
+            return Err(PrivateKeyError::Malformed);
+        }
+        let known = Algorithm::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name().as_bytes() == name);
+        let algorithm = known.ok_or(PrivateKeyError::UnknownAlgorithm)?;
+        // The decoder wants room for the padding character too.
+        let mut decoded = Zeroizing::new([0; 1 + SecretKey::LEN + 1]);
+        decoded[0] = algorithm.code();
+        let len = STANDARD
+            .decode_slice(key, &mut decoded[1..])
+            .map_err(|_| PrivateKeyError::Malformed)?;
+        let bytes = decoded.get(..1 + len).map(SecretBytes::copy_of);
+        let pair = bytes.and_then(|bytes| Self::from_bytes(&bytes).ok());
+        pair.ok_or(PrivateKeyError::Malformed)
+    }
+
+    /// One line, `splitvault-sealing-private-v1:<x25519|xwing>:<32 bytes in base64>`, for a file.
+    pub fn to_text(&self) -> SecretString {
+        let (name, bytes) = (self.public.algorithm().name(), self.to_bytes());
+        let mut text = String::with_capacity(TEXT_VERSION.len() + 1 + name.len() + 1 + TEXT_KEY + 1);
+        text.extend([TEXT_VERSION, ":", name, ":"]);
+        // EXPOSE: the file is where this key lives.
+        STANDARD.encode_string(bytes.expose().get(1..).unwrap_or_default(), &mut text);
+        text.push('\n');
+        SecretString::from(text)
     }
 
     /// The half that seals.

@@ -15,7 +15,8 @@ use crate::envelope::{SealError, TAG, padded_size};
 use crate::id::KeyId;
 use crate::random::Drawn;
 
-const TEXT_VERSION: &str = "splitvault-sealing-v1";
+/// What the text form begins with.
+pub(super) const TEXT_VERSION: &str = "splitvault-sealing-v1";
 
 /// A key that seals and cannot open. Not secret.
 #[derive(Clone, PartialEq, Eq)]

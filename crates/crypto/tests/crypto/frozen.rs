@@ -4,10 +4,12 @@
 use std::str::FromStr as _;
 
 use splitvault_crypto::sealing::{Context, KeyPair, PublicKey, sealed_key_id};
-use splitvault_crypto::{Coordinates, DigestKey, FileKek, KeyRing, Names, Purpose, SecretBytes, Values};
+use splitvault_crypto::{
+    Coordinates, DigestKey, FileKek, KeyRing, MasterKey, Names, Purpose, SecretBytes, Values,
+};
 
 use crate::reference::{Envelope, pad};
-use crate::vectors::{Frozen, OURS, hex, load, text};
+use crate::vectors::{ESCROW, Frozen, OURS, hex, load, text};
 
 const SALT: std::ops::Range<usize> = 9..41;
 const OVERHEAD: usize = 89;
@@ -128,6 +130,32 @@ fn frozen_sealed_messages_open() {
         );
         assert_eq!(pair.to_bytes().expose(), hex(vector, "key_pair"));
     }
+}
+
+fn escrowed_keys_open<P: Purpose>() {
+    let (frozen, vector) = (Frozen::<P>::load(), load(ESCROW)[P::LABEL].take());
+    let recipient = KeyPair::parse(text(&vector, "private").as_bytes()).unwrap();
+    assert_eq!(recipient.to_text().expose(), text(&vector, "private"));
+    assert_eq!(recipient.to_bytes().expose(), hex(&vector, "key_pair"));
+    assert_eq!(recipient.public().to_text(), text(&vector, "public"));
+    let (installation, sealed) = (frozen.at.installation, hex(&vector, "sealed"));
+    let context = Context::Escrow {
+        installation,
+        ring: P::LABEL,
+        key: frozen.master_id,
+    };
+    assert_eq!(recipient.open(&context, &sealed).unwrap().expose(), frozen.master);
+    let key = MasterKey::<P>::from_escrow(&recipient, installation, frozen.master_id, &sealed).unwrap();
+    let ring = KeyRing::new(key);
+    for (plaintext, envelope) in frozen.entries() {
+        assert_eq!(ring.open(&frozen.at, &envelope).unwrap().expose(), plaintext);
+    }
+}
+
+#[test]
+fn frozen_master_keys_come_back_from_escrow() {
+    escrowed_keys_open::<Names>();
+    escrowed_keys_open::<Values>();
 }
 
 #[test]

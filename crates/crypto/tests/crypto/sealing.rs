@@ -3,7 +3,7 @@
 use std::str::FromStr as _;
 
 use splitvault_crypto::sealing::{
-    Algorithm, Context, KeyError, KeyPair, PublicKey, UnsealError, sealed_key_id,
+    Algorithm, Context, KeyError, KeyPair, PrivateKeyError, PublicKey, UnsealError, sealed_key_id,
 };
 use splitvault_crypto::{KeyId, SecretBytes};
 
@@ -243,4 +243,65 @@ fn anything_else_is_no_key_pair() {
         }
         assert_eq!(read(&[&[code], [7; 32].as_slice()].concat()), Ok(()));
     }
+}
+
+#[test]
+fn a_private_key_is_one_line_of_text_and_comes_back() {
+    for algorithm in Algorithm::ALL {
+        let pair = KeyPair::make(algorithm).unwrap();
+        let text = pair.to_text();
+        assert_eq!(text.expose().lines().count(), 1);
+        let prefix = format!("splitvault-sealing-private-v1:{}:", algorithm.name());
+        assert!(text.expose().starts_with(&prefix));
+        let spaced = format!(" \n{}\r\n", text.expose());
+        for text in [text.expose(), &spaced] {
+            let back = KeyPair::parse(text.as_bytes()).unwrap();
+            assert_eq!(back.to_bytes().expose(), pair.to_bytes().expose());
+            assert_eq!(back.id(), pair.id());
+        }
+    }
+}
+
+#[test]
+fn what_is_no_private_key_is_refused_and_not_repeated() {
+    let pair = KeyPair::make(Algorithm::XWing).unwrap();
+    let text = pair.to_text();
+    let key = text.expose().trim().rsplit(':').next().unwrap();
+    let private = |name: &str, key: &str| format!("splitvault-sealing-private-v1:{name}:{key}");
+    let refused = [
+        (String::new(), PrivateKeyError::Malformed),
+        (
+            "splitvault-sealing-private-v1".to_owned(),
+            PrivateKeyError::Malformed,
+        ),
+        (
+            "splitvault-sealing-private-v1:xwing".to_owned(),
+            PrivateKeyError::Malformed,
+        ),
+        (private("xwing", ""), PrivateKeyError::Malformed),
+        (private("xwing", &key[..40]), PrivateKeyError::Malformed),
+        (
+            private("xwing", &format!("{key}AAAA")),
+            PrivateKeyError::Malformed,
+        ),
+        (private("xwing", &"A".repeat(100_000)), PrivateKeyError::Malformed),
+        (private("xwing", &format!("{key}:x")), PrivateKeyError::Malformed),
+        (private("xwing", &"\u{e9}".repeat(22)), PrivateKeyError::Malformed),
+        (private("rsa", key), PrivateKeyError::UnknownAlgorithm),
+        (
+            format!("splitvault-kek-v1:names:{key}"),
+            PrivateKeyError::Malformed,
+        ),
+        (
+            format!("{}\nmore", private("xwing", key)),
+            PrivateKeyError::Malformed,
+        ),
+        (pair.public().to_text(), PrivateKeyError::Public),
+    ];
+    for (text, expected) in refused {
+        let error = KeyPair::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(error, expected, "{} characters", text.len());
+        assert!(!error.to_string().contains(key) && !format!("{error:?}").contains(key));
+    }
+    assert!(KeyPair::parse(&[0xff; 64]).is_err());
 }

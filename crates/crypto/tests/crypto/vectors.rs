@@ -4,6 +4,8 @@ use serde_json::Value;
 use splitvault_crypto::{Coordinates, FileKek, Id, KeyId, KeyRing, MasterKey, Purpose};
 
 pub(crate) const OURS: &str = include_str!("../vectors/ours.json");
+/// Master keys of [`OURS`], sealed to the offline recipient.
+pub(crate) const ESCROW: &str = include_str!("../vectors/escrow.json");
 
 pub(crate) fn load(text: &str) -> Value {
     serde_json::from_str(text).unwrap()

@@ -1,6 +1,7 @@
 // Makes ours.json: an implementation of docs/crypto.md that shares no code with the crate, on Go's standard library.
 // Run it as `go run make.go > ours.json`. Envelopes come out the same each time; sealed messages, whose
 // randomness Go does not let one choose, do not, so a second run is a second set of vectors, not a check.
+// What came later has a file of its own, as `go run make.go escrow > escrow.json`.
 package main
 
 import (
@@ -103,21 +104,28 @@ func ring(name string, start byte, powers bool) object {
 }
 
 func sealed(kem hpke.KEM, algorithm byte, name string, use ...string) object {
+	plaintext := []byte("DATABASE_URL=postgres://shop:pa$$word@db/shop\n" + strings.Repeat("#", 30))
+	parts := [][]byte{}
+	for _, part := range use {
+		parts = append(parts, []byte(part))
+	}
+	out := message(kem, algorithm, name, plaintext, parts)
+	out["context"] = use
+	return out
+}
+
+func message(kem hpke.KEM, algorithm byte, name string, plaintext []byte, use [][]byte) object {
 	private := must(kem.NewPrivateKey(sequence(0x30, 32)))
 	public := private.PublicKey().Bytes()
 	id := sha256.Sum256(append([]byte{algorithm}, public...))
 	header := append([]byte{1, algorithm}, id[:8]...)
-	info := fields([]byte("splitvault/sealed/v1"))
-	for _, part := range use {
-		info = append(info, fields([]byte(part))...)
-	}
-	plaintext := []byte("DATABASE_URL=postgres://shop:pa$$word@db/shop\n" + strings.Repeat("#", 30))
+	info := append(fields([]byte("splitvault/sealed/v1")), fields(use...)...)
 	enc, sender, err := hpke.NewSender(private.PublicKey(), hpke.HKDFSHA256(), hpke.AES256GCM(), info)
 	ciphertext := must(sender.Seal(header, pad(plaintext, true)))
 	return object{
 		"key_pair": hex.EncodeToString(append([]byte{algorithm}, must(private.Bytes())...)),
 		"public":   "splitvault-sealing-v1:" + name + ":" + base64.StdEncoding.EncodeToString(public),
-		"id":       hex.EncodeToString(id[:8]), "context": use, "plaintext": hex.EncodeToString(plaintext),
+		"id":       hex.EncodeToString(id[:8]), "plaintext": hex.EncodeToString(plaintext),
 		"sealed": hex.EncodeToString(append(append(header, must(enc, err)...), ciphertext...)),
 	}
 }
@@ -128,10 +136,22 @@ func digest() object {
 	return object{"key": hex.EncodeToString(sequence(0x10, 32)), "parts": []string{"one", "", "three"}, "mac": hex.EncodeToString(mac.Sum(nil))}
 }
 
+// escrow seals the master key of a ring of ours.json to the offline recipient.
+func escrow(ring string, start byte) object {
+	master, id, installation := sequence(start+0x20, 32), sequence(start+0x08, 8), sequence(0xa0, 16)
+	out := message(hpke.MLKEM768X25519(), 2, "xwing", master, [][]byte{[]byte("escrow"), installation, []byte(ring), id})
+	out["private"] = "splitvault-sealing-private-v1:xwing:" + base64.StdEncoding.EncodeToString(sequence(0x30, 32)) + "\n"
+	return out
+}
+
 func main() {
 	x25519 := hpke.DHKEM(ecdh.X25519())
 	out := json.NewEncoder(os.Stdout)
 	out.SetIndent("", " ")
+	if len(os.Args) > 1 && os.Args[1] == "escrow" {
+		out.Encode(object{"names": escrow("names", 0x00), "values": escrow("values", 0x80)})
+		return
+	}
 	out.Encode(object{
 		"names": ring("names", 0x00, false), "values": ring("values", 0x80, true), "digest": digest(),
 		"sealed": []object{
