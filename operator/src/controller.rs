@@ -10,6 +10,7 @@ mod pace;
 mod plan;
 mod reconcile;
 mod room;
+mod sealed;
 mod source;
 mod status;
 mod stored;
@@ -28,8 +29,9 @@ use kube::runtime::{
 };
 use kube::{Api, Client};
 use splitvault_api::VaultSecret;
+use splitvault_crypto::KeyId;
 use splitvault_vault::Vault;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
@@ -38,6 +40,7 @@ use crate::metrics::Metrics;
 pub use failure::{Failure, Next};
 pub use pace::Followed;
 pub use room::Room;
+pub use sealed::Tally;
 pub(crate) use stored::{from_hex, remembered, to_hex};
 
 /// Keeps an object until its content is removed from the stores.
@@ -69,6 +72,8 @@ pub struct Context {
     pub grantee: String,
     /// Bounds what is in memory at once.
     pub room: Room,
+    /// The objects that should be sealed anew.
+    pub tally: Tally,
 }
 
 /// Tells the controller that an object's stored content looks wrong.
@@ -93,8 +98,15 @@ impl Suspicions {
     }
 }
 
-/// Reconciles all VaultSecrets, `concurrency` at a time, until `shutdown`; what is begun then is finished.
-pub async fn run(context: Context, suspected: Suspected, concurrency: u16, shutdown: CancellationToken) {
+/// Reconciles all VaultSecrets, `concurrency` at a time, until `shutdown`; what is begun then is finished. Looks at all
+/// of them when the sealing key is `renewed`, from what the watch has told: without asking for a list.
+pub async fn run(
+    context: Context,
+    suspected: Suspected,
+    renewed: watch::Receiver<Option<KeyId>>,
+    concurrency: u16,
+    shutdown: CancellationToken,
+) {
     let api: Api<Meta> = Api::all(context.client.clone());
     let (reader, writer) = reflector::store::<Meta>();
     let watch = watcher(api, watcher::Config::default())
@@ -105,6 +117,7 @@ pub async fn run(context: Context, suspected: Suspected, concurrency: u16, shutd
         .predicate_filter(changes(), PredicateConfig::default())
         .inspect_err(|error| tracing::warn!("the watch of VaultSecrets is interrupted: {}", describe(error)));
     let queue = stream::select(trigger_self(watch, ()), suspected.requests());
+    let queue = stream::select(queue, all_when(renewed, reader.clone()));
     let queue = queue.take_until(shutdown.cancelled_owned());
     let config = Config::default().concurrency(concurrency);
     applier(
@@ -128,6 +141,21 @@ impl Suspected {
         let mut waiting = self.0;
         stream::poll_fn(move |context| waiting.poll_recv(context)).map(|reference| Ok(reference.into()))
     }
+}
+
+/// Every object that is known, each time the sealing key is another one.
+fn all_when(
+    renewed: watch::Receiver<Option<KeyId>>,
+    known: reflector::Store<Meta>,
+) -> impl Stream<Item = Result<ReconcileRequest<Meta>, watcher::Error>> {
+    let changes = stream::unfold(renewed, async |mut renewed| {
+        renewed.changed().await.ok()?;
+        Some(((), renewed))
+    });
+    changes.flat_map(move |()| {
+        let known = known.state().into_iter();
+        stream::iter(known.map(|meta| Ok(ObjectRef::from_obj(&*meta).into())))
+    })
 }
 
 /// What is a reason to look again: the spec or a deletion, which raise the generation, and a finalizer that somebody

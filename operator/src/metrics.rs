@@ -59,6 +59,11 @@ struct KekKey {
     key_id_hash: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Sealed {
+    state: &'static str,
+}
+
 /// The operator's metrics; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Inner>);
@@ -82,6 +87,7 @@ struct Inner {
     authority: Gauge,
     authorities: Gauge,
     requests: Family<Request, Counter>,
+    sealed: Family<Sealed, Gauge>,
 }
 
 impl Default for Metrics {
@@ -111,6 +117,7 @@ impl Metrics {
             authority: Gauge::default(),
             authorities: Gauge::default(),
             requests: Family::default(),
+            sealed: Family::default(),
         };
         inner.register_work();
         inner.register_surroundings();
@@ -195,6 +202,12 @@ impl Metrics {
     pub fn authorities(&self, made: i64, trusted: usize) {
         self.0.authority.set(made);
         self.0.authorities.set(i64::try_from(trusted).unwrap_or(i64::MAX));
+    }
+
+    /// How many VaultSecrets are sealed to another key than the current one.
+    pub fn sealed(&self, state: &'static str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.0.sealed.get_or_create(&Sealed { state }).set(count);
     }
 
     /// The metrics in the OpenMetrics text format.
@@ -289,6 +302,11 @@ impl Inner {
             "authorities",
             "Certificate authorities that are trusted; two in a rotation",
             self.authorities.clone(),
+        );
+        registry.register(
+            "sealed_objects",
+            "VaultSecrets that are not sealed to the current key: to an old one that opens, or to an unknown one",
+            self.sealed.clone(),
         );
     }
 }

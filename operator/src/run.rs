@@ -20,6 +20,7 @@ use splitvault_values::grpc::tls::channel;
 use splitvault_values::{ValueStore, arm_failpoints};
 use splitvault_vault::{LifeStore as _, OpenError, SqliteKeys, Vault};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -203,17 +204,20 @@ impl Operator {
             followed: controller::Followed::default(),
             grantee: format!("{}:{}", self.args.namespace, self.args.service_account),
             room: controller::Room::default(),
+            tally: controller::Tally::default(),
         };
+        let (renews, renewed) = watch::channel(upkeep::current(&vault));
         let concurrency = self.args.pace.concurrency;
         tasks.spawn(controller::run(
             context,
             suspected,
+            renewed,
             concurrency,
             self.shutdown.clone(),
         ));
-        tasks.spawn(self.clone().look(keeper, Arc::clone(&vault)));
         let (keks, shutdown) = (self.keks.clone(), self.shutdown.clone());
         tasks.spawn(kek::run(Arc::clone(&vault), keks, shutdown));
+        tasks.spawn(self.clone().look(keeper, Arc::clone(&vault), renews));
         tasks.spawn(sweep::run(
             self.client.clone(),
             vault,

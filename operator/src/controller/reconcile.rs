@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::finalizer::{claim, release};
 use super::pace::{LATER, retry};
 use super::plan::{Observed, Step, plan};
+use super::sealed::{self, Standing};
 use super::source::{self, Owner};
 use super::status::{self, Verdict};
 use super::stored;
@@ -85,7 +86,7 @@ impl Context {
         let object = observed.object.clone();
         let step = plan(&observed);
         tracing::debug!(namespace = meta.namespace(), name = meta.name_any(), step = ?step, "planned");
-        let (verdict, next) = match self.apply(step, observed).await {
+        let (mut verdict, next) = match self.apply(step, observed).await {
             Ok(Applied::Gone) => return self.forget(meta),
             Ok(Applied::Said(verdict)) => (verdict, None),
             Err(failure) => {
@@ -93,6 +94,7 @@ impl Context {
                 (Verdict::failed(&failure, revision), Some(failure.next(followed)))
             }
         };
+        verdict.old_key = self.old_key(&object);
         let reason = verdict.reason;
         log(&object, &verdict);
         match status::write(&self.client, &self.events, &object, &verdict).await {
@@ -106,7 +108,22 @@ impl Context {
         }
     }
 
+    /// What is said when the payload is sealed to an older key.
+    fn old_key(&self, object: &VaultSecret) -> Option<String> {
+        let keys = self.vault.sealing_keys();
+        let standing = sealed::standing(object, keys.iter());
+        self.tally
+            .note(&object.uid().unwrap_or_default(), standing, &self.metrics);
+        match standing {
+            Some(Standing::Old) => sealed::advice(object, keys.first()?),
+            // The failure says it.
+            Some(Standing::Unknown) | None => None,
+        }
+    }
+
     fn forget(&self, meta: &Meta) -> (Reason, Action) {
+        self.tally
+            .note(&meta.uid().unwrap_or_default(), None, &self.metrics);
         self.followed.set(&meta.uid().unwrap_or_default(), false);
         (Reason::Deleting, Action::await_change())
     }

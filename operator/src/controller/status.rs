@@ -5,7 +5,9 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource as _};
 use serde_json::json;
-use splitvault_api::{HistoryEntry, READY, Reason, State, VaultSecret, VaultSecretStatus, conditions};
+use splitvault_api::{
+    HistoryEntry, READY, Reason, State, VaultSecret, VaultSecretStatus, conditions, sealed_with_old_key,
+};
 
 use super::failure::Failure;
 use super::stored::Stored;
@@ -21,6 +23,8 @@ pub(super) struct Verdict {
     pub(super) message: String,
     /// What the stores hold, when that is known; otherwise the status keeps what it says.
     pub(super) stored: Option<(Stored, Vec<HistoryEntry>)>,
+    /// What is said when the payload is sealed to an older key.
+    pub(super) old_key: Option<String>,
 }
 
 impl Verdict {
@@ -43,6 +47,7 @@ impl Verdict {
             reason,
             message,
             stored,
+            old_key: None,
         }
     }
 
@@ -56,6 +61,7 @@ impl Verdict {
             reason: failure.reason(),
             message: format!("{failure}{stays}"),
             stored: None,
+            old_key: None,
         }
     }
 
@@ -63,12 +69,11 @@ impl Verdict {
     fn status(&self, object: &VaultSecret, now: Timestamp) -> VaultSecretStatus {
         let before = object.status.clone().unwrap_or_default();
         let generation = object.metadata.generation;
-        let conditions = conditions(
-            &before.conditions,
-            self.reason,
-            &self.message,
-            generation,
-            &Time(now),
+        let now = Time(now);
+        let mut conditions = conditions(&before.conditions, self.reason, &self.message, generation, &now);
+        let old_key = self.old_key.as_ref();
+        conditions.extend(
+            old_key.map(|message| sealed_with_old_key(&before.conditions, message, generation, &now)),
         );
         let status = VaultSecretStatus {
             observed_generation: generation,
@@ -165,6 +170,8 @@ pub(super) async fn write(
 
 #[cfg(test)]
 mod tests {
+    use splitvault_api::SEALED_WITH_OLD_KEY;
+
     use super::*;
 
     fn object(status: Option<VaultSecretStatus>) -> VaultSecret {
@@ -200,6 +207,33 @@ mod tests {
         let again = object(Some(first.clone()));
         assert_eq!(synced(1).status(&again, at(2)), first);
         assert!(!synced(1).is_news(&again));
+    }
+
+    #[test]
+    fn an_old_sealing_key_is_a_condition_besides_and_goes_with_it() {
+        let old = Verdict {
+            old_key: Some("mend it".to_owned()),
+            ..synced(1)
+        };
+        let told = old.status(&object(None), at(1));
+        let found = |status: &VaultSecretStatus, kind: &str| {
+            let found = status.conditions.iter().find(|found| found.type_ == kind);
+            found.map(|found| {
+                (
+                    found.status.clone(),
+                    found.message.clone(),
+                    found.last_transition_time.0,
+                )
+            })
+        };
+        let expected = Some(("True".to_owned(), "mend it".to_owned(), at(1)));
+        assert_eq!(found(&told, SEALED_WITH_OLD_KEY), expected);
+        assert_eq!(found(&told, READY).unwrap().0, "True");
+        let again = object(Some(told.clone()));
+        assert_eq!(old.status(&again, at(2)), told, "nothing new");
+        assert!(!old.is_news(&again));
+        let mended = synced(1).status(&again, at(3));
+        assert_eq!(found(&mended, SEALED_WITH_OLD_KEY), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Reconciles against a scripted API server and real stores.
 
 mod adversity;
+mod renewal;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -45,6 +46,7 @@ fn world(stores: Stores) -> World {
         followed: Followed::default(),
         grantee: "splitvault-system:splitvault-operator".to_owned(),
         room: Room::default(),
+        tally: Tally::default(),
     };
     World {
         server,

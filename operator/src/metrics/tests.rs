@@ -16,6 +16,7 @@ fn the_handbook_has_every_metric_and_no_other() {
     metrics.requested("Rotate", "Done");
     metrics.kek_up("names", "kms", true);
     metrics.kek_key("names", "kms", None, "sha256:00".to_owned());
+    metrics.sealed("old", 1);
     let text = metrics.encode().unwrap();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let shown: BTreeSet<String> = types

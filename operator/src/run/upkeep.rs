@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use splitvault_crypto::KeyId;
 use splitvault_vault::Vault;
+use tokio::sync::watch;
 
 use super::{Operator, chain};
 use crate::pki::Keeper;
@@ -18,10 +20,18 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 impl Operator {
     /// Keeps certificates, bundles and the published sealing key as they should be.
-    pub(super) async fn look(self, mut keeper: Keeper, vault: Arc<Vault>) {
+    /// Tells when the key is `renewed`.
+    pub(super) async fn look(
+        self,
+        mut keeper: Keeper,
+        vault: Arc<Vault>,
+        renewed: watch::Sender<Option<KeyId>>,
+    ) {
         let looking = async {
             loop {
                 let complete = tokio::time::timeout(DEADLINE, self.look_once(&mut keeper, &vault)).await;
+                let current = current(&vault);
+                renewed.send_if_modified(|known| std::mem::replace(known, current) != current);
                 let pause = if complete == Ok(true) { LOOK } else { SOON };
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
@@ -52,19 +62,22 @@ impl Operator {
             .inspect_err(|error| tracing::error!("{}", chain(error)))
             .unwrap_or(false);
         let pairs = vault.sealing_keys();
-        let Some(pair) = pairs.first() else {
-            return hooks;
-        };
-        let key = sealing::publish(&self.client, &self.args.namespace, pair.public()).await;
+        let keys: Vec<_> = pairs.iter().map(|pair| pair.public()).collect();
+        let published = sealing::publish(&self.client, &self.args.namespace, &keys).await;
         hooks
-            && key
-                .inspect_err(|fault| tracing::error!(%fault, "cannot publish the sealing key"))
+            && published
+                .inspect_err(|fault| tracing::error!(%fault, "cannot publish the sealing keys"))
                 .is_ok()
     }
 
     pub(super) fn tell_expiry(&self, ends: SystemTime) {
         self.metrics.certificate_expires(unix(ends));
     }
+}
+
+/// The sealing key to seal to now.
+pub(super) fn current(vault: &Vault) -> Option<KeyId> {
+    vault.sealing_keys().first().map(|pair| pair.id())
 }
 
 fn unix(time: SystemTime) -> i64 {
