@@ -25,6 +25,7 @@ struct State {
     objects: BTreeMap<String, Value>,
     refused: BTreeMap<String, u16>,
     lagging: BTreeMap<String, Value>,
+    following: BTreeMap<String, Value>,
     tokens: BTreeMap<String, Value>,
     events: Vec<Value>,
     asked: Vec<String>,
@@ -81,6 +82,11 @@ impl Server {
     /// Has the cache answer this where any version will do.
     pub(crate) fn lag(&self, path: &str, object: Value) {
         self.0.lock().unwrap().lagging.insert(path.to_owned(), object);
+    }
+
+    /// Has a list go on with this page.
+    pub(crate) fn follow(&self, path: &str, page: Value) {
+        self.0.lock().unwrap().following.insert(path.to_owned(), page);
     }
 
     /// What the review of this token answers.
@@ -144,6 +150,9 @@ impl State {
         match *method {
             Method::GET if version == "?resourceVersion=0" && self.lagging.contains_key(path) => {
                 (200, self.lagging[path].clone())
+            }
+            Method::GET if uri.query().unwrap_or_default().contains("continue=") => {
+                (200, self.following[path].clone())
             }
             Method::GET => self
                 .objects

@@ -87,6 +87,7 @@ struct Inner {
     authority: Gauge,
     authorities: Gauge,
     requests: Family<Request, Counter>,
+    sealing_key: Gauge,
     sealed: Family<Sealed, Gauge>,
 }
 
@@ -117,6 +118,7 @@ impl Metrics {
             authority: Gauge::default(),
             authorities: Gauge::default(),
             requests: Family::default(),
+            sealing_key: Gauge::default(),
             sealed: Family::default(),
         };
         inner.register_work();
@@ -202,6 +204,11 @@ impl Metrics {
     pub fn authorities(&self, made: i64, trusted: usize) {
         self.0.authority.set(made);
         self.0.authorities.set(i64::try_from(trusted).unwrap_or(i64::MAX));
+    }
+
+    /// When the current sealing key was made, in seconds of Unix time.
+    pub fn sealing_key(&self, made: i64) {
+        self.0.sealing_key.set(made);
     }
 
     /// How many VaultSecrets are sealed to another key than the current one.
@@ -302,6 +309,12 @@ impl Inner {
             "authorities",
             "Certificate authorities that are trusted; two in a rotation",
             self.authorities.clone(),
+        );
+        registry.register_with_unit(
+            "sealing_key_created_timestamp",
+            "When the current sealing key was made, in Unix time",
+            Unit::Seconds,
+            self.sealing_key.clone(),
         );
         registry.register(
             "sealed_objects",

@@ -185,13 +185,7 @@ impl Operator {
         self.serve_delivery(&mut tasks, &vault, &events, suspicions.clone())
             .await?;
         self.serve_webhook(&mut tasks, &vault).await?;
-        // Whoever waits for the operator may seal and inject at once; Helm makes the webhooks a moment after us.
-        for _ in 0..5 {
-            if self.publish(&keeper, &vault).await || self.shutdown.is_cancelled() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
+        self.publish_first(&keeper, &vault).await;
         self.readiness.ready(Part::Servers);
         tracing::info!("serving");
         self.answer_requests(&mut tasks, &vault, &events, suspicions);
@@ -217,7 +211,10 @@ impl Operator {
         ));
         let (keks, shutdown) = (self.keks.clone(), self.shutdown.clone());
         tasks.spawn(kek::run(Arc::clone(&vault), keks, shutdown));
-        tasks.spawn(self.clone().look(keeper, Arc::clone(&vault), renews));
+        tasks.spawn(
+            self.clone()
+                .look(keeper, self.sealing_life(&vault), Arc::clone(&vault), renews),
+        );
         tasks.spawn(sweep::run(
             self.client.clone(),
             vault,

@@ -1,4 +1,10 @@
-//! Publishes the public sealing keys, for `splitvault seal`: the ConfigMap `splitvault-sealing-keys`.
+//! Sealing keys: published for `splitvault seal`, replaced at their age, and destroyed when nobody needs them.
+//!
+//! The pairs themselves are the vault's; here is when, and who is told.
+
+mod life;
+mod pace;
+mod usage;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +15,9 @@ use serde_json::json;
 use splitvault_crypto::sealing::PublicKey;
 
 use crate::fault::Fault;
+
+pub use life::{Life, LifeError};
+pub use pace::Pace;
 
 /// The ConfigMap's name.
 pub const CONFIG_MAP: &str = "splitvault-sealing-keys";

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::pki;
+use crate::{pki, sealing};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -23,9 +23,23 @@ pub struct Renewal {
     /// How long an old one stays trusted after it signed last; more than the 90 days of what it signed.
     #[arg(long, env = "SPLITVAULT_CA_OVERLAP", value_name = "TIME", default_value = "97d", value_parser = time)]
     pub ca_overlap: Duration,
+    /// A sealing key that is older is replaced; what was sealed to it still opens.
+    #[arg(long, env = "SPLITVAULT_SEALING_KEY_MAX_AGE", value_name = "TIME", default_value = "90d", value_parser = time)]
+    pub sealing_key_max_age: Duration,
+    /// How long a replaced sealing key is kept at least, and longer as long as a VaultSecret needs it.
+    #[arg(long, env = "SPLITVAULT_SEALING_KEY_RETENTION", value_name = "TIME", default_value = "365d", value_parser = time)]
+    pub sealing_key_retention: Duration,
 }
 
 impl Renewal {
+    /// The life of sealing keys.
+    pub fn sealing_key(&self) -> sealing::Pace {
+        sealing::Pace {
+            max_age: self.sealing_key_max_age,
+            retention: self.sealing_key_retention,
+        }
+    }
+
     /// The stages of a rotation of the CA.
     pub fn authority(&self) -> pki::Pace {
         pki::Pace {

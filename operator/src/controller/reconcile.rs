@@ -111,7 +111,7 @@ impl Context {
     /// What is said when the payload is sealed to an older key.
     fn old_key(&self, object: &VaultSecret) -> Option<String> {
         let keys = self.vault.sealing_keys();
-        let standing = sealed::standing(object, keys.iter());
+        let standing = sealed::standing(object, keys.iter().map(|pair| &**pair));
         self.tally
             .note(&object.uid().unwrap_or_default(), standing, &self.metrics);
         match standing {
