@@ -129,6 +129,23 @@ async fn nothing_signs_before_the_store_knows_it() {
 }
 
 #[tokio::test]
+async fn of_two_operators_that_take_a_step_one_does() {
+    let world = World::new().await;
+    let safe = safe::Safe::new(world.server.client(), "vault".to_owned());
+    let found = [
+        safe.read().await.unwrap().unwrap(),
+        safe.read().await.unwrap().unwrap(),
+    ];
+    let [one, two] = found
+        .each_ref()
+        .map(|found| found.succession.next(world.now).unwrap());
+    assert!(safe.swap(&found[0], &one).await.unwrap());
+    let taken = world.server.object(super::world::AUTHORITY);
+    assert!(!safe.swap(&found[1], &two).await.unwrap());
+    assert_eq!(world.server.object(super::world::AUTHORITY), taken);
+}
+
+#[tokio::test]
 async fn a_garbled_or_lost_secret_is_told_and_not_written_to() {
     let world = World::new().await;
     let whole = world.server.object(super::world::AUTHORITY);
