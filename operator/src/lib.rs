@@ -16,6 +16,7 @@ mod logs;
 pub mod metrics;
 pub mod names;
 pub mod pki;
+pub mod recover;
 pub mod requests;
 pub mod run;
 pub mod sealing;

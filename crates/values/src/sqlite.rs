@@ -4,6 +4,7 @@
 //! after a delete, and on close. Rows carry a token and an envelope, nothing else; a batch goes in shuffled,
 //! so that neither the log nor the pages tell which values belong together in which order.
 
+mod alone;
 mod error;
 mod janitor;
 mod open;
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::{Row as _, SqlitePool};
 
+pub use alone::is_in_use;
 pub use error::{OpenError, classify};
 pub use janitor::{Janitor, checkpoint};
 pub use open::{Pools, Schema};

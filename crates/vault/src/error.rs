@@ -3,6 +3,7 @@
 mod open;
 mod read;
 mod reason;
+mod recovery;
 mod rotation;
 mod sweep;
 mod write;
@@ -10,6 +11,7 @@ mod write;
 pub use open::OpenError;
 pub use read::ReadError;
 pub use reason::Reason;
+pub use recovery::RecoveryError;
 pub use rotation::{RotationError, TrailError};
 pub use sweep::SweepError;
 pub use write::WriteError;

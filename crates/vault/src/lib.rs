@@ -28,9 +28,13 @@ mod manifest;
 
 pub use digest::SourceDigestInput;
 pub use environment::{Described, Environment, Form, HistoryEntry, Named, Resealed, Swept, Written};
-pub use error::{OpenError, ReadError, Reason, RotationError, SweepError, TrailError, WriteError};
+pub use error::{
+    OpenError, ReadError, Reason, RecoveryError, RotationError, SweepError, TrailError, WriteError,
+};
 pub use kek::{Kek, KekFault, Keks, RingKek};
 pub use keys::{Cause, KeyState, KeyStore, KeyStoreError, LifeStore, Ring};
 pub use schedule::{Schedule, ScheduleError};
 pub use sqlite::SqliteKeys;
-pub use vault::{Advance, Batch, KeyLine, LogHead, Progress, Vault};
+pub use vault::{
+    Advance, Batch, Found, FoundKey, KeyLine, LogHead, Progress, Recovered, RecoverySources, Vault, recover,
+};

@@ -7,6 +7,7 @@ mod commit;
 mod event;
 mod life;
 mod read;
+mod recovery;
 mod root;
 mod schema;
 mod stale;

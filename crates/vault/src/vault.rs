@@ -8,6 +8,7 @@ mod log;
 mod meter;
 mod open;
 mod read;
+mod recovery;
 mod remove;
 mod replica;
 mod reseal;
@@ -41,6 +42,7 @@ use suspects::Suspects;
 
 pub use batch::Batch;
 pub use log::LogHead;
+pub use recovery::{Found, FoundKey, Recovered, RecoverySources, recover};
 pub use rotation::{Advance, KeyLine, Progress};
 
 /// How often something is begun again that another writer, a rotation or a sweep got in the way of.

@@ -152,7 +152,9 @@ impl LifeStore for SqliteKeys {
     }
 }
 
-async fn begin(writer: &SqlitePool) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, KeyStoreError> {
+pub(super) async fn begin(
+    writer: &SqlitePool,
+) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, KeyStoreError> {
     writer
         .begin_with("BEGIN IMMEDIATE")
         .await
@@ -161,24 +163,33 @@ async fn begin(writer: &SqlitePool) -> Result<sqlx::Transaction<'static, sqlx::S
 
 async fn change(writer: &SqlitePool, change: &KeyChange) -> Result<(), KeyStoreError> {
     let mut transaction = begin(writer).await?;
+    apply(&mut transaction, change).await?;
+    failpoint!("rotation::before-change");
+    transaction.commit().await.map_err(key_store_error)?;
+    failpoint!("rotation::after-change");
+    Ok(())
+}
+
+/// The change, in a transaction that is not committed yet.
+pub(super) async fn apply(
+    connection: &mut SqliteConnection,
+    change: &KeyChange,
+) -> Result<(), KeyStoreError> {
     if let Some(epoch) = change.epoch {
-        lead_by(&mut transaction, epoch).await?;
+        lead_by(connection, epoch).await?;
     }
-    let last = event::last(&mut transaction).await?;
+    let last = event::last(connection).await?;
     if last.map_or(0, |last| last.sequence) != change.expected {
         return Err(KeyStoreError::Conflict);
     }
-    event::append(&mut transaction, &change.events).await?;
+    event::append(connection, &change.events).await?;
     let entered = change
         .events
         .last()
         .map_or(change.expected, |event| event.sequence);
     for step in &change.steps {
-        take(&mut transaction, step, entered).await?;
+        take(connection, step, entered).await?;
     }
-    failpoint!("rotation::before-change");
-    transaction.commit().await.map_err(key_store_error)?;
-    failpoint!("rotation::after-change");
     Ok(())
 }
 

@@ -64,8 +64,8 @@ impl Vault {
     /// Has master keys sealed to this recipient before they are destroyed, so that whoever has its private key can
     /// read the backups of their time.
     #[must_use]
-    pub fn with_escrow(mut self, recipient: PublicKey) -> Self {
-        self.escrow = Some(recipient);
+    pub fn with_escrow(mut self, recipient: impl Into<Option<PublicKey>>) -> Self {
+        self.escrow = recipient.into();
         self
     }
 }

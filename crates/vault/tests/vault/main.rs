@@ -10,6 +10,7 @@ mod founding;
 mod hands;
 mod history;
 mod race;
+mod recovery;
 mod rollback;
 mod rotation;
 mod sweep;
