@@ -1,5 +1,6 @@
 //! The command line.
 
+mod escrow;
 mod requests;
 
 use std::ffi::{OsStr, OsString};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args as Group, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use escrow::{Escrow, Keygen};
 pub(crate) use requests::{
     Asking, Audit, AuditKeys, History, Keys, Master, Reseal, ResultFormat, Rollback, Rotate, TableFormat,
     Waiting,
@@ -102,6 +104,9 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted.")]
     /// Key-encryption keys
     #[command(subcommand, arg_required_else_help = true)]
     Keys(Keys),
+    /// A key pair for whoever may read old backups after a rotation
+    #[command(subcommand, arg_required_else_help = true)]
+    Escrow(Escrow),
     /// Evidence for auditors
     #[command(subcommand, arg_required_else_help = true)]
     Audit(Audit),

@@ -11,6 +11,7 @@ mod args;
 mod audit;
 mod cluster;
 mod completion;
+mod escrow;
 mod fault;
 mod history;
 mod input;

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use crate::args::{Args, Command};
-use crate::args::{Audit, Keys};
+use crate::args::{Audit, Escrow, Keys};
 use crate::fault::Fault;
-use crate::{audit, completion, history, key, lint, output, reseal, rollback, rotate, seal};
+use crate::{audit, completion, escrow, history, key, lint, output, reseal, rollback, rotate, seal};
 
 /// Runs a command, and answers the exit code.
 pub(crate) fn run(args: Args) -> Result<ExitCode, Fault> {
@@ -18,6 +18,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Fault> {
         Command::Rollback(rollback) => rollback::rollback(&rollback),
         Command::Reseal(reseal) => reseal::reseal(&reseal),
         Command::Keys(Keys::Rewrap(asking)) => rotate::rewrap(&asking),
+        Command::Escrow(Escrow::Keygen(keygen)) => escrow::keygen(&keygen),
         Command::Audit(Audit::Keys(keys)) => return audit::audit(&keys),
         Command::Version => output::print(concat!("splitvault ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
         Command::Completion { shell } => completion::print(shell),

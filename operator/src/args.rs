@@ -6,14 +6,21 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+mod escrow;
 mod renewal;
 
 use crate::kek::Choices;
+
+pub use escrow::Escrow;
 pub use renewal::Renewal;
 
 /// Splits VaultSecrets into two stores, injects sidecars, and delivers to them.
 #[derive(Debug, Parser)]
-#[command(name = "splitvault-operator", version)]
+#[command(
+    name = "splitvault-operator",
+    version,
+    after_help = "splitvault-operator recover --help: reading old copies of both databases, without a cluster."
+)]
 pub struct Args {
     /// The namespace that the operator runs in.
     #[arg(long, env = "SPLITVAULT_NAMESPACE", value_name = "NAME", value_parser = label)]
@@ -58,6 +65,9 @@ pub struct Args {
     /// How old the CA and the sealing key may become.
     #[command(flatten)]
     pub renewal: Renewal,
+    /// Who may open master keys after they are destroyed.
+    #[command(flatten)]
+    pub escrow: Escrow,
     /// Which log lines, as `level` or `target=level,…`; other libraries' lines end at info.
     #[arg(long, env = "SPLITVAULT_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,

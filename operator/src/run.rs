@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context as _;
 use kube::{Client, Config};
 use rustls::ClientConfig;
+use splitvault_crypto::sealing::PublicKey;
 use splitvault_values::grpc::RemoteValues;
 use splitvault_values::grpc::tls::channel;
 use splitvault_values::{ValueStore, arm_failpoints};
@@ -72,6 +73,7 @@ async fn operate(args: Args) -> anyhow::Result<()> {
         client,
         store: args.store_address()?,
         keks: Providers::new(args.keks.rings()?),
+        escrow: args.escrow.recipient()?,
         args: Arc::new(args),
         certificates: Certificates::default(),
         metrics,
@@ -102,6 +104,8 @@ struct Operator {
     args: Arc<Args>,
     store: String,
     keks: Providers,
+    /// To whom destroyed master keys are sealed.
+    escrow: Option<PublicKey>,
     client: Client,
     certificates: Certificates,
     /// For whoever may ask for a rotation of the CA.
@@ -128,9 +132,12 @@ impl Operator {
             let vault = Vault::open(keys, Arc::clone(&values), keks).await;
             let vault = vault.inspect_err(|error| self.tell_kek(error))?;
             self.readiness.ready(Part::Kek);
-            anyhow::Ok(vault)
+            anyhow::Ok(vault.with_escrow(self.escrow.clone()))
         });
         let vault = Arc::new(vault.await);
+        if let Some(recipient) = &self.escrow {
+            tracing::info!(recipient = %recipient.id(), "destroyed master keys are escrowed");
+        }
         self.readiness.ready(Part::Database);
         Opened {
             vault,

@@ -18,6 +18,7 @@ fn help_has_examples_and_goes_to_standard_output() {
         &["reseal", "--help"],
         &["keys", "rewrap", "--help"],
         &["audit", "keys", "--help"],
+        &["escrow", "keygen", "--help"],
     ] {
         let output = place.run(arguments);
         assert_eq!((output.code, output.stderr.as_str()), (0, ""));
@@ -36,7 +37,7 @@ fn the_version_is_told_both_ways() {
 #[test]
 fn wrong_usage_is_exit_code_2_with_nothing_on_standard_output() {
     let place = Place::new();
-    let cases: [&[&str]; 17] = [
+    let cases: [&[&str]; 19] = [
         &[],
         &["unknown"],
         &["seal"],
@@ -54,6 +55,8 @@ fn wrong_usage_is_exit_code_2_with_nothing_on_standard_output() {
         &["rollback", "web"],
         &["rollback", "web", "--to", "0"],
         &["keys"],
+        &["escrow"],
+        &["escrow", "keygen"],
     ];
     for arguments in cases {
         let output = place.run(arguments);
