@@ -56,6 +56,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn operate(args: Args) -> anyhow::Result<()> {
+    let escrow = args.escrow.recipient()?;
     let shutdown = ending::stop_on_signals().context("cannot listen for signals")?;
     let (metrics, readiness) = (Metrics::new(), Readiness::default());
     let health = bind(args.listen.health_listen).await?;
@@ -73,7 +74,7 @@ async fn operate(args: Args) -> anyhow::Result<()> {
         client,
         store: args.store_address()?,
         keks: Providers::new(args.keks.rings()?),
-        escrow: args.escrow.recipient()?,
+        escrow,
         args: Arc::new(args),
         certificates: Certificates::default(),
         metrics,
