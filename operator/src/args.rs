@@ -8,11 +8,14 @@ use clap::{Parser, ValueEnum};
 
 mod escrow;
 mod renewal;
+mod rotation;
 
 use crate::kek::Choices;
 
 pub use escrow::Escrow;
 pub use renewal::Renewal;
+pub(crate) use renewal::time;
+pub use rotation::Rotation;
 
 /// Splits VaultSecrets into two stores, injects sidecars, and delivers to them.
 #[derive(Debug, Parser)]
@@ -47,6 +50,10 @@ pub struct Args {
         default_value = "/var/lib/splitvault/keys.db"
     )]
     pub database: PathBuf,
+    /// The databases are not meant to outlive their pods, so an empty or older key database is no reason for alarm. For
+    /// tests only.
+    #[arg(long, env = "SPLITVAULT_EPHEMERAL", action = clap::ArgAction::SetTrue)]
+    pub ephemeral: bool,
     /// The value store, `https://HOST:PORT`; by default the one in the operator's namespace.
     #[arg(long, env = "SPLITVAULT_STORE", value_name = "URL")]
     pub store: Option<String>,
@@ -68,6 +75,9 @@ pub struct Args {
     /// Who may open master keys after they are destroyed.
     #[command(flatten)]
     pub escrow: Escrow,
+    /// The rotation of master keys.
+    #[command(flatten)]
+    pub rotation: Rotation,
     /// Which log lines, as `level` or `target=level,…`; other libraries' lines end at info.
     #[arg(long, env = "SPLITVAULT_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,

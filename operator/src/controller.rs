@@ -78,10 +78,18 @@ pub struct Context {
 
 /// Tells the controller that an object's stored content looks wrong.
 #[derive(Clone)]
-pub struct Suspicions(mpsc::Sender<ObjectRef<Meta>>);
+pub struct Suspicions(mpsc::Sender<Suspect>);
 
 /// What [`Suspicions`] tell.
-pub struct Suspected(mpsc::Receiver<ObjectRef<Meta>>);
+pub struct Suspected(mpsc::Receiver<Suspect>);
+
+/// Whose content looks wrong.
+enum Suspect {
+    /// This object's.
+    Object(ObjectRef<Meta>),
+    /// That of the object with this UID.
+    Uid(String),
+}
 
 /// A pair: who tells and who listens.
 pub fn suspicions() -> (Suspicions, Suspected) {
@@ -94,7 +102,12 @@ impl Suspicions {
     pub fn raise(&self, namespace: &str, name: &str) {
         let reference = ObjectRef::<Meta>::new(name).within(namespace);
         // When it is full the controller has enough to look at.
-        let _told = self.0.try_send(reference);
+        let _told = self.0.try_send(Suspect::Object(reference));
+    }
+
+    /// Has the object with this UID looked at soon, if there is one.
+    pub fn raise_uid(&self, uid: &str) {
+        let _told = self.0.try_send(Suspect::Uid(uid.to_owned()));
     }
 }
 
@@ -116,7 +129,7 @@ pub async fn run(
         .applied_objects()
         .predicate_filter(changes(), PredicateConfig::default())
         .inspect_err(|error| tracing::warn!("the watch of VaultSecrets is interrupted: {}", describe(error)));
-    let queue = stream::select(trigger_self(watch, ()), suspected.requests());
+    let queue = stream::select(trigger_self(watch, ()), suspected.requests(reader.clone()));
     let queue = stream::select(queue, all_when(renewed, reader.clone()));
     let queue = queue.take_until(shutdown.cancelled_owned());
     let config = Config::default().concurrency(concurrency);
@@ -137,9 +150,21 @@ pub async fn run(
 }
 
 impl Suspected {
-    fn requests(self) -> impl Stream<Item = Result<ReconcileRequest<Meta>, watcher::Error>> {
+    fn requests(
+        self,
+        known: reflector::Store<Meta>,
+    ) -> impl Stream<Item = Result<ReconcileRequest<Meta>, watcher::Error>> {
         let mut waiting = self.0;
-        stream::poll_fn(move |context| waiting.poll_recv(context)).map(|reference| Ok(reference.into()))
+        let suspects = stream::poll_fn(move |context| waiting.poll_recv(context));
+        suspects.filter_map(move |suspect| {
+            let reference = match suspect {
+                Suspect::Object(reference) => Some(reference),
+                Suspect::Uid(uid) => known
+                    .find(|meta| meta.metadata.uid.as_ref() == Some(&uid))
+                    .map(|meta| ObjectRef::from_obj(&*meta)),
+            };
+            std::future::ready(reference.map(|reference| Ok(reference.into())))
+        })
     }
 }
 

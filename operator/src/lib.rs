@@ -18,12 +18,14 @@ pub mod names;
 pub mod pki;
 pub mod recover;
 pub mod requests;
+pub mod rotation;
 pub mod run;
 pub mod sealing;
 pub mod secret;
 pub mod serve;
 pub mod sweep;
 pub mod webhook;
+pub mod witness;
 
 /// Field manager of server-side apply, and `app.kubernetes.io/managed-by`.
 pub const MANAGER: &str = "splitvault";

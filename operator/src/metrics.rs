@@ -1,5 +1,7 @@
 //! What the operator counts. Labels come from closed sets: no name, no namespace, no object.
 
+mod rotation;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,6 +14,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+
+use rotation::Rotation;
 
 /// Seconds: an admission is below the first, a reconcile of a thousand variables near the last.
 const BUCKETS: [f64; 11] = [
@@ -89,6 +93,7 @@ struct Inner {
     requests: Family<Request, Counter>,
     sealing_key: Gauge,
     sealed: Family<Sealed, Gauge>,
+    rotation: Rotation,
 }
 
 impl Default for Metrics {
@@ -120,7 +125,9 @@ impl Metrics {
             requests: Family::default(),
             sealing_key: Gauge::default(),
             sealed: Family::default(),
+            rotation: Rotation::default(),
         };
+        inner.rotation.register(&mut inner.registry);
         inner.register_work();
         inner.register_surroundings();
         Self(Arc::new(inner))

@@ -70,6 +70,8 @@ pub struct Context {
     pub changed: Suspicions,
     /// The operator's own namespace, where requests about the whole installation belong.
     pub namespace: String,
+    /// How old a master key may become, for the auditor.
+    pub ceiling: Duration,
     /// What keeps requests from each other.
     pub bounds: Bounds,
 }

@@ -6,6 +6,7 @@
 mod ending;
 mod probe;
 mod requests;
+mod rotation;
 mod servers;
 mod upkeep;
 
@@ -31,7 +32,7 @@ use crate::health::{Part, Readiness};
 use crate::kek::Providers;
 use crate::metrics::Metrics;
 use crate::pki::{Certificates, Keeper, Names, Rotation};
-use crate::{controller, health, kek, logs, sweep};
+use crate::{controller, health, kek, logs, sweep, witness};
 
 /// The longest pause between two attempts to get a part.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -133,6 +134,11 @@ impl Operator {
             let vault = Vault::open(keys, Arc::clone(&values), keks).await;
             let vault = vault.inspect_err(|error| self.tell_kek(error))?;
             self.readiness.ready(Part::Kek);
+            if !self.args.ephemeral {
+                witness::check(&self.client, namespace, &vault).await?;
+            }
+            // Until the others know of this one, a key may become active that it does not have.
+            vault.beat(SystemTime::now()).await?;
             anyhow::Ok(vault.with_escrow(self.escrow.clone()))
         });
         let vault = Arc::new(vault.await);
@@ -196,7 +202,8 @@ impl Operator {
         self.publish_first(&keeper, &vault).await;
         self.readiness.ready(Part::Servers);
         tracing::info!("serving");
-        self.answer_requests(&mut tasks, &vault, &events, suspicions);
+        self.answer_requests(&mut tasks, &vault, &events, suspicions.clone());
+        self.rotate(&mut tasks, &vault, suspicions);
         let context = controller::Context {
             client: self.client.clone(),
             vault: Arc::clone(&vault),

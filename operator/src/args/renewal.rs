@@ -50,7 +50,8 @@ impl Renewal {
     }
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+/// A whole number with a unit, up to five years.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let expected = || "expected a whole number with s, m, h or d, from 1s to 1825d".to_owned();
     let unit = match text.bytes().next_back() {
         Some(b's') => 1,

@@ -65,8 +65,8 @@ async fn rewrap(vault: &Vault) -> Result<Option<usize>, RotationError> {
     if vault.wrapped_under_former().await? == 0 {
         return Ok(Some(0));
     }
-    if !vault.lead(SystemTime::now()).await? {
-        return Ok(None);
+    match vault.rewrap(SystemTime::now()).await {
+        Err(RotationError::NotLeader) => Ok(None),
+        done => done.map(Some),
     }
-    vault.rewrap(SystemTime::now()).await.map(Some)
 }

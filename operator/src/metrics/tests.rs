@@ -17,6 +17,8 @@ fn the_handbook_has_every_metric_and_no_other() {
     metrics.kek_up("names", "kms", true);
     metrics.kek_key("names", "kms", None, "sha256:00".to_owned());
     metrics.sealed("old", 1);
+    metrics.master_keys("names", "active", 1);
+    metrics.rotation_begun("names", "drawn");
     let text = metrics.encode().unwrap();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let shown: BTreeSet<String> = types

@@ -59,6 +59,7 @@ fn context(server: &Server, stores: &Stores, changed: Suspicions) -> Context {
         metrics: Metrics::new(),
         changed,
         namespace: "splitvault-system".to_owned(),
+        ceiling: std::time::Duration::from_secs(90 * 24 * 60 * 60),
         bounds: Bounds::default(),
     }
 }

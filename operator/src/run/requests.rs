@@ -26,6 +26,7 @@ impl Operator {
             metrics: self.metrics.clone(),
             changed,
             namespace: self.args.namespace.clone(),
+            ceiling: self.args.rotation.rotation_max_age,
             bounds: requests::Bounds::default(),
         };
         tasks.spawn(requests::run(context, self.shutdown.clone()));

@@ -45,6 +45,13 @@ pub(super) async fn leads_one_at_a_time(keys: &dyn KeyStore) {
         (two, first.epoch + 1),
         "its time was up"
     );
+    keys.leave(two).await.expect("leave answers");
+    let third = keys.lead(one, 1_301, 1_001).await.expect("lead answers");
+    assert_eq!(
+        (third.holder, third.epoch),
+        (one, second.epoch + 1),
+        "it went by itself"
+    );
     let late = change(keys, Some(first.epoch), Vec::new()).await;
     assert_eq!(
         keys.change(&late).await,

@@ -67,7 +67,7 @@ pub trait LifeStore: Send + Sync + 'static {
     /// See [`KeyStoreError`].
     async fn replicas(&self, since: u64) -> Result<Vec<Replica>, KeyStoreError>;
 
-    /// Forgets a replica that goes.
+    /// Forgets a replica that goes; if it leads, another may at once.
     ///
     /// # Errors
     /// See [`KeyStoreError`].

@@ -107,12 +107,19 @@ impl LifeStore for SqliteKeys {
     }
 
     async fn leave(&self, replica: Id) -> Result<(), KeyStoreError> {
-        sqlx::query("DELETE FROM replica WHERE id = ?1")
-            .bind(replica.as_bytes().as_slice())
-            .execute(&self.writer)
-            .await
-            .map(drop)
-            .map_err(key_store_error)
+        let mut transaction = begin(&self.writer).await?;
+        // The epoch stays: a fencing token is never given out twice.
+        for sql in [
+            "DELETE FROM replica WHERE id = ?1",
+            "UPDATE leader SET renewed = 0 WHERE holder = ?1",
+        ] {
+            sqlx::query(sql)
+                .bind(replica.as_bytes().as_slice())
+                .execute(&mut *transaction)
+                .await
+                .map_err(key_store_error)?;
+        }
+        transaction.commit().await.map_err(key_store_error)
     }
 
     async fn lead(&self, holder: Id, now: u64, expired: u64) -> Result<Leadership, KeyStoreError> {

@@ -130,6 +130,16 @@ impl Vault {
         })
     }
 
+    /// Whether this end of the key log was told to [`Self::witnessed`] last.
+    pub fn is_witnessed(&self, head: &LogHead) -> bool {
+        self.presence.witnessed(None).as_ref() == Some(head)
+    }
+
+    /// Notes that this end of the key log is remembered elsewhere.
+    pub fn witnessed(&self, head: LogHead) {
+        self.presence.witnessed(Some(head));
+    }
+
     /// Holds the key log against its end as it was remembered elsewhere.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use splitvault_crypto::Id;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::Vault;
+use super::log::LogHead;
 use super::rings::Rings;
 use crate::error::{OpenError, RotationError};
 use crate::keys::Replica;
@@ -31,6 +32,7 @@ pub(super) struct Presence {
     /// Sets of keys that were replaced and that an operation may still hold.
     former: Mutex<Vec<Weak<Rings>>>,
     reloading: AsyncMutex<()>,
+    witnessed: Mutex<Option<LogHead>>,
 }
 
 impl Presence {
@@ -42,6 +44,7 @@ impl Presence {
             announced: AtomicU64::new(0),
             former: Mutex::default(),
             reloading: AsyncMutex::default(),
+            witnessed: Mutex::default(),
         })
     }
 
@@ -51,6 +54,15 @@ impl Presence {
             0 => Err(RotationError::NotLeader),
             epoch => Ok(epoch),
         }
+    }
+
+    /// The end of the key log that is remembered elsewhere, after noting a new one.
+    pub(super) fn witnessed(&self, new: Option<LogHead>) -> Option<LogHead> {
+        let mut witnessed = self.witnessed.lock().unwrap_or_else(PoisonError::into_inner);
+        if new.is_some() {
+            *witnessed = new;
+        }
+        *witnessed
     }
 
     /// Whether an operation still holds a master key that is not among these any more.
@@ -123,14 +135,16 @@ impl Vault {
     /// # Errors
     /// See [`RotationError`]; it does not lead then.
     pub async fn lead(&self, now: SystemTime) -> Result<bool, RotationError> {
-        self.presence.epoch.store(0, Ordering::Release);
         let expired = now.checked_sub(LEASE).map_or(0, millis);
-        let leadership = self.keys.lead(self.presence.id, millis(now), expired).await?;
-        let leads = leadership.holder == self.presence.id;
-        if leads {
-            self.presence.epoch.store(leadership.epoch, Ordering::Release);
-        }
-        Ok(leads)
+        // Meanwhile it goes on as it was: whether it may is for the fencing token to say.
+        let leadership = self.keys.lead(self.presence.id, millis(now), expired).await;
+        let epoch = match &leadership {
+            Ok(leadership) if leadership.holder == self.presence.id => leadership.epoch,
+            Ok(_) | Err(_) => 0,
+        };
+        self.presence.epoch.store(epoch, Ordering::Release);
+        leadership?;
+        Ok(epoch > 0)
     }
 
     /// Says that this process goes, so that nobody waits for it.

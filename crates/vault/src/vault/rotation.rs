@@ -164,13 +164,18 @@ impl Vault {
     /// See [`RotationError`]; only the leader may.
     pub async fn advance(&self, now: SystemTime, rows: usize) -> Result<Advance, RotationError> {
         self.presence.epoch()?;
-        self.beat(now).await?;
         let root = self.root().await?;
         let (names, values) = (active(&root, Ring::Names)?, active(&root, Ring::Values)?);
+        let is_stale = !self.keys.stale(names, values, 1).await?.is_empty();
+        if is_stale && !waits_for_replicas(&root) {
+            // The long part: nothing else has to be known for it.
+            return Ok(Advance::Resealed(self.reseal_stale(rows).await?));
+        }
+        self.beat(now).await?;
         let situation = Situation {
             keys: &root.keys,
             acknowledged: self.acknowledged(now).await?,
-            is_stale: !self.keys.stale(names, values, 1).await?.is_empty(),
+            is_stale,
             is_quarantined: !self.keys.quarantined(None, 1).await?.is_empty(),
         };
         let waiting = is_waiting(&situation);
@@ -370,6 +375,14 @@ fn escrow<P: Purpose>(
     installation: splitvault_crypto::Id,
 ) -> Result<Vec<u8>, splitvault_crypto::SealError> {
     key.escrow(recipient, installation)
+}
+
+/// Whether a key is in a state that every replica has to acknowledge before it goes on.
+fn waits_for_replicas(root: &Root) -> bool {
+    root.keys.iter().any(|key| match key.state {
+        KeyState::Pending | KeyState::Drained => Ring::MASTER.contains(&key.ring),
+        KeyState::Active | KeyState::Retiring | KeyState::Destroyed => false,
+    })
 }
 
 fn active(root: &Root, ring: Ring) -> Result<KeyId, RotationError> {

@@ -212,7 +212,7 @@ async fn suspicions_that_nobody_looks_at_do_not_pile_up() {
         suspicions.raise("shop", &format!("web-{number}"));
     }
     drop(suspicions);
-    assert_eq!(suspected.requests().count().await, SUSPICIONS);
+    assert_eq!(suspected.requests(reflector::store().0).count().await, SUSPICIONS);
 }
 
 #[test]

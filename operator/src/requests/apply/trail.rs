@@ -20,7 +20,7 @@ impl Context {
         };
         let trail = KeyTrail {
             broken_at,
-            ceiling_seconds: None,
+            ceiling_seconds: Some(self.ceiling.as_secs()),
             time: Time(Timestamp::now()),
             events: events.iter().map(event).collect(),
         };

@@ -75,6 +75,9 @@ impl LifeStore for MemoryKeys {
     async fn leave(&self, replica: Id) -> Result<(), KeyStoreError> {
         self.transact(|kept| {
             kept.replicas.remove(&replica);
+            if let Some(leader) = kept.leader.as_mut().filter(|leader| leader.holder == replica) {
+                leader.renewed = 0;
+            }
             Ok(())
         })
         .await
