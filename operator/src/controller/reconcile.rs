@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
-use splitvault_api::{READY, Reason, VaultSecret};
+use splitvault_api::{READY, Reason, Remark, VaultSecret};
 use splitvault_dotenv::Name;
 use tokio::time::Instant;
 
@@ -94,7 +94,8 @@ impl Context {
                 (Verdict::failed(&failure, revision), Some(failure.next(followed)))
             }
         };
-        verdict.old_key = self.old_key(&object);
+        let uid = object.uid().unwrap_or_default();
+        verdict.remarks = self.remarks(&object, &uid).await;
         let reason = verdict.reason;
         log(&object, &verdict);
         match status::write(&self.client, &self.events, &object, &verdict).await {
@@ -106,6 +107,19 @@ impl Context {
             }
             Err(fault) => (reason, retry(meta, fault)),
         }
+    }
+
+    /// What is said besides whether it is ready.
+    async fn remarks(&self, object: &VaultSecret, uid: &str) -> Vec<(Remark, String)> {
+        let old_key = self.old_key(object);
+        let quarantined = stored::quarantined(&self.vault, uid).await;
+        let remarks = [
+            (Remark::SealedWithOldKey, old_key),
+            (Remark::Quarantined, quarantined),
+        ];
+        let said = remarks.into_iter();
+        said.filter_map(|(remark, message)| Some((remark, message?)))
+            .collect()
     }
 
     /// What is said when the payload is sealed to an older key.

@@ -6,7 +6,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource as _};
 use serde_json::json;
 use splitvault_api::{
-    HistoryEntry, READY, Reason, State, VaultSecret, VaultSecretStatus, conditions, sealed_with_old_key,
+    HistoryEntry, READY, Reason, Remark, State, VaultSecret, VaultSecretStatus, conditions,
 };
 
 use super::failure::Failure;
@@ -23,8 +23,8 @@ pub(super) struct Verdict {
     pub(super) message: String,
     /// What the stores hold, when that is known; otherwise the status keeps what it says.
     pub(super) stored: Option<(Stored, Vec<HistoryEntry>)>,
-    /// What is said when the payload is sealed to an older key.
-    pub(super) old_key: Option<String>,
+    /// What is said besides, each as a condition of its own.
+    pub(super) remarks: Vec<(Remark, String)>,
 }
 
 impl Verdict {
@@ -47,7 +47,7 @@ impl Verdict {
             reason,
             message,
             stored,
-            old_key: None,
+            remarks: Vec::new(),
         }
     }
 
@@ -61,7 +61,7 @@ impl Verdict {
             reason: failure.reason(),
             message: format!("{failure}{stays}"),
             stored: None,
-            old_key: None,
+            remarks: Vec::new(),
         }
     }
 
@@ -71,9 +71,9 @@ impl Verdict {
         let generation = object.metadata.generation;
         let now = Time(now);
         let mut conditions = conditions(&before.conditions, self.reason, &self.message, generation, &now);
-        let old_key = self.old_key.as_ref();
+        let remarks = self.remarks.iter();
         conditions.extend(
-            old_key.map(|message| sealed_with_old_key(&before.conditions, message, generation, &now)),
+            remarks.map(|(remark, message)| remark.condition(&before.conditions, message, generation, &now)),
         );
         let status = VaultSecretStatus {
             observed_generation: generation,
@@ -170,8 +170,6 @@ pub(super) async fn write(
 
 #[cfg(test)]
 mod tests {
-    use splitvault_api::SEALED_WITH_OLD_KEY;
-
     use super::*;
 
     fn object(status: Option<VaultSecretStatus>) -> VaultSecret {
@@ -210,9 +208,12 @@ mod tests {
     }
 
     #[test]
-    fn an_old_sealing_key_is_a_condition_besides_and_goes_with_it() {
+    fn a_remark_is_a_condition_besides_and_goes_with_what_it_is_about() {
         let old = Verdict {
-            old_key: Some("mend it".to_owned()),
+            remarks: vec![
+                (Remark::SealedWithOldKey, "mend it".to_owned()),
+                (Remark::Quarantined, "1 revision".to_owned()),
+            ],
             ..synced(1)
         };
         let told = old.status(&object(None), at(1));
@@ -227,13 +228,15 @@ mod tests {
             })
         };
         let expected = Some(("True".to_owned(), "mend it".to_owned(), at(1)));
-        assert_eq!(found(&told, SEALED_WITH_OLD_KEY), expected);
+        assert_eq!(found(&told, "SealedWithOldKey"), expected);
+        assert_eq!(found(&told, "Quarantined").unwrap().1, "1 revision");
         assert_eq!(found(&told, READY).unwrap().0, "True");
         let again = object(Some(told.clone()));
         assert_eq!(old.status(&again, at(2)), told, "nothing new");
         assert!(!old.is_news(&again));
         let mended = synced(1).status(&again, at(3));
-        assert_eq!(found(&mended, SEALED_WITH_OLD_KEY), None);
+        assert_eq!(found(&mended, "SealedWithOldKey"), None);
+        assert_eq!(found(&mended, "Quarantined"), None);
     }
 
     #[test]

@@ -93,6 +93,26 @@ pub(super) async fn read(vault: &Vault, uid: &str) -> Result<Option<Environment>
     Ok(vault.read(uid).await?)
 }
 
+/// What is said of revisions that a rotation could not re-encrypt; nothing when there are none or when that cannot be
+/// told now, which the next look makes up for.
+pub(super) async fn quarantined(vault: &Vault, uid: &str) -> Option<String> {
+    let found = vault
+        .quarantined(uid)
+        .await
+        .ok()
+        .filter(|found| !found.is_empty())?;
+    let mut revisions: Vec<_> = found.iter().map(|found| found.revision).collect();
+    revisions.sort_unstable();
+    let list: Vec<_> = revisions.iter().map(u64::to_string).collect();
+    let (plural, verb) = if list.len() == 1 { ("", "is") } else { ("s", "are") };
+    Some(format!(
+        "{} revision{plural} cannot be opened and {verb} left under an old master key, which is kept for that: {}. Restore \
+         the databases from a backup, or let older revisions go with a lower spec.historyLimit and a change of the content",
+        list.len(),
+        list.join(", ")
+    ))
+}
+
 /// Writes the next revision. The same content from the same source writes nothing.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use splitvault_api::SEALED_WITH_OLD_KEY;
+use splitvault_api::Remark;
 use splitvault_vault::Cause;
 
 use super::*;
@@ -45,7 +45,7 @@ fn told(world: &World) -> Option<String> {
     let conditions = status["conditions"].as_array().unwrap().clone();
     let found = conditions
         .iter()
-        .find(|found| found["type"] == SEALED_WITH_OLD_KEY);
+        .find(|found| found["type"] == Remark::SealedWithOldKey.as_str());
     found.map(|found| found["message"].as_str().unwrap().to_owned())
 }
 
