@@ -3,7 +3,7 @@
 //! A key is acknowledged as gone only when no operation of this process holds it any more. Leading is a lease in the key
 //! database: clocks decide who leads, never whether what a leader does is right; the fencing token decides that.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,6 +26,8 @@ pub(super) struct Presence {
     id: Id,
     /// The epoch that it leads in; 0 when it does not.
     epoch: AtomicU64,
+    /// Whether a key that was destroyed may still be in a file: this process or the leader before was stopped short.
+    remains: AtomicBool,
     acknowledged: AtomicU64,
     /// When it last said that it is there, in milliseconds of Unix time; 0 before.
     announced: AtomicU64,
@@ -40,6 +42,7 @@ impl Presence {
         Ok(Self {
             id: Id::make()?,
             epoch: AtomicU64::new(0),
+            remains: AtomicBool::new(false),
             acknowledged: AtomicU64::new(sequence),
             announced: AtomicU64::new(0),
             former: Mutex::default(),
@@ -54,6 +57,15 @@ impl Presence {
             0 => Err(RotationError::NotLeader),
             epoch => Ok(epoch),
         }
+    }
+
+    /// Whether a key that was destroyed may still be in a file.
+    pub(super) fn remains(&self) -> bool {
+        self.remains.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_remains(&self, remains: bool) {
+        self.remains.store(remains, Ordering::Release);
     }
 
     /// The end of the key log that is remembered elsewhere, after noting a new one.
@@ -142,7 +154,10 @@ impl Vault {
             Ok(leadership) if leadership.holder == self.presence.id => leadership.epoch,
             Ok(_) | Err(_) => 0,
         };
-        self.presence.epoch.store(epoch, Ordering::Release);
+        let before = self.presence.epoch.swap(epoch, Ordering::AcqRel);
+        if epoch != before {
+            self.presence.set_remains(true);
+        }
         leadership?;
         Ok(epoch > 0)
     }

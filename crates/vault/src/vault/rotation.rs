@@ -180,8 +180,10 @@ impl Vault {
         };
         let waiting = is_waiting(&situation);
         match plan(&situation) {
-            None if waiting => Ok(Advance::Waiting),
-            None => Ok(Advance::Idle),
+            None => {
+                self.clean().await?;
+                Ok(if waiting { Advance::Waiting } else { Advance::Idle })
+            }
             Some(Task::Reseal) => Ok(Advance::Resealed(self.reseal_stale(rows).await?)),
             Some(Task::Activate {
                 ring,
@@ -251,14 +253,24 @@ impl Vault {
         failpoint!("rotation::before-destroy");
         let steps = vec![step(id, KeyState::Drained, KeyState::Destroyed, None)];
         let events = vec![(ring, id, Deed::Destroyed, Cause::Rotation)];
+        self.presence.set_remains(true);
         self.change(root, millis(now), steps, events).await?;
         failpoint!("rotation::after-destroy");
         self.reload().await?;
-        // What was deleted is to be gone from the files, not only from the tables.
-        self.keys.checkpoint().await?;
-        self.values.checkpoint().await.map_err(RotationError::Values)?;
+        self.clean().await?;
         failpoint!("rotation::after-checkpoint");
         Ok(moved(ring, id, KeyState::Destroyed))
+    }
+
+    /// What was deleted is to be gone from the files, not only from the tables. Until that was done once after a
+    /// destruction, by this leader or by the next, it is tried at each look.
+    async fn clean(&self) -> Result<(), RotationError> {
+        if self.presence.remains() {
+            self.keys.checkpoint().await?;
+            self.values.checkpoint().await.map_err(RotationError::Values)?;
+            self.presence.set_remains(false);
+        }
+        Ok(())
     }
 
     /// The key sealed to the offline recipient, if there is one.
