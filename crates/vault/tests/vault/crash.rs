@@ -7,7 +7,7 @@ use crate::fixture::{Home, owned};
 
 const OLD: [(&str, &str); 3] = [("A", "old"), ("B", "old"), ("C", "old")];
 const NEW: [(&str, &str); 2] = [("A", "new"), ("B", "new")];
-const HOME: &str = "SPLITVAULT_TEST_HOME";
+pub(crate) const HOME: &str = "SPLITVAULT_TEST_HOME";
 const DEED: &str = "SPLITVAULT_TEST_DEED";
 
 /// What the other process does; only when it was started for that.
@@ -29,23 +29,22 @@ async fn deed() {
 
 /// Lets another process do it and kills it there; says whether it was killed.
 fn killed(home: &Home, deed: &str, step: &str) -> bool {
+    killed_at(home, "crash::deed", deed, &format!("{step}=return(kill)"))
+}
+
+/// Lets another process run the test `test`, which does it, with these failpoints; says whether it was killed.
+pub(crate) fn killed_at(home: &Home, test: &str, deed: &str, failpoints: &str) -> bool {
     let status = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "crash::deed",
-            "--ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"])
         .env(HOME, home.path())
         .env(DEED, deed)
-        .env("FAILPOINTS", format!("{step}=return(kill)"))
+        .env("FAILPOINTS", failpoints)
         .output()
         .unwrap()
         .status;
     assert!(
         status.success() || status.signal() == Some(9),
-        "{deed} at {step}: {status}"
+        "{deed} at {failpoints}: {status}"
     );
     status.signal() == Some(9)
 }

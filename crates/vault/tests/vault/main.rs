@@ -13,5 +13,7 @@ mod race;
 mod recovery;
 mod rollback;
 mod rotation;
+#[cfg(feature = "failpoints")]
+mod rotation_crash;
 mod sweep;
 mod tamper;

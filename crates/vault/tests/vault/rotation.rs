@@ -31,7 +31,7 @@ pub(crate) async fn settle(vault: &Vault, now: SystemTime) -> Vec<Advance> {
     }
 }
 
-async fn active(installation: &Installation, ring: Ring) -> KeyId {
+pub(crate) async fn active(installation: &Installation, ring: Ring) -> KeyId {
     let root = installation.keys.root().await.unwrap().unwrap();
     root.active(ring).unwrap().id
 }
@@ -95,7 +95,7 @@ async fn a_rotation_leaves_every_revision_readable_and_nothing_under_the_old_key
     installation.vault.key_log().await.unwrap();
 }
 
-fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+pub(crate) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle)
 }
 
