@@ -196,6 +196,13 @@ impl Hand {
             .unwrap()
     }
 
+    pub(crate) async fn texts(&mut self, sql: &str) -> Vec<String> {
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
+            .fetch_all(&mut self.0)
+            .await
+            .unwrap()
+    }
+
     pub(crate) async fn blobs(&mut self, sql: &str) -> Vec<Vec<u8>> {
         sqlx::query(AssertSqlSafe(sql.to_owned()))
             .fetch_all(&mut self.0)

@@ -9,6 +9,7 @@ mod fixture;
 mod founding;
 mod hands;
 mod history;
+mod indistinguishable;
 mod race;
 mod recovery;
 mod rollback;
