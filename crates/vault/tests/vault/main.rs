@@ -16,5 +16,7 @@ mod rollback;
 mod rotation;
 #[cfg(feature = "failpoints")]
 mod rotation_crash;
+#[cfg(feature = "failpoints")]
+mod rotation_processes;
 mod sweep;
 mod tamper;
