@@ -18,5 +18,6 @@ mod rotation;
 mod rotation_crash;
 #[cfg(feature = "failpoints")]
 mod rotation_processes;
+mod rotation_tamper;
 mod sweep;
 mod tamper;
