@@ -15,5 +15,7 @@ mod down;
 mod installation;
 #[path = "outages/memory.rs"]
 mod memory;
+#[path = "outages/rotation.rs"]
+mod rotation;
 #[path = "outages/tamper.rs"]
 mod tamper;

@@ -12,6 +12,8 @@ mod no_plaintext;
 mod requests;
 #[path = "stories/restraint.rs"]
 mod restraint;
+#[path = "stories/rotation.rs"]
+mod rotation;
 #[path = "stories/scale.rs"]
 mod scale;
 #[path = "stories/sources.rs"]

@@ -227,9 +227,13 @@ impl Vault {
         id: KeyId,
         now: SystemTime,
     ) -> Result<Advance, RotationError> {
-        if let Some(found) = self.still_under(ring, id).await? {
-            return Ok(found);
+        // Every ring first: what is still under a key is put right, or set aside, before anything else is looked at.
+        for key in root.keys.iter().filter(|key| key.state == KeyState::Retiring) {
+            if let Some(found) = self.still_under(key.ring, key.id).await? {
+                return Ok(found);
+            }
         }
+        self.read_sample().await?;
         let mut steps = vec![step(id, KeyState::Retiring, KeyState::Drained, None)];
         let mut events = vec![(ring, id, Deed::Drained, Cause::Rotation)];
         if let Some(escrowed) = self.escrowed(root, ring, id).await? {

@@ -10,6 +10,7 @@ mod founding;
 mod hands;
 mod history;
 mod indistinguishable;
+mod keys;
 mod race;
 mod recovery;
 mod rollback;

@@ -28,7 +28,6 @@ impl Vault {
                 return self.begin_again(id, values).await;
             }
         }
-        self.read_sample().await?;
         Ok(None)
     }
 
@@ -51,7 +50,7 @@ impl Vault {
     }
 
     /// UIDs are random, so what follows a random one is a random one.
-    async fn read_sample(&self) -> Result<(), RotationError> {
+    pub(super) async fn read_sample(&self) -> Result<(), RotationError> {
         for _ in 0..SAMPLE {
             let random = Id::make()?.to_string();
             let page = self.keys.uids(Some(&random), 1).await?;
@@ -61,7 +60,13 @@ impl Vault {
                 page
             };
             let Some(uid) = page.first() else { return Ok(()) };
-            self.read(uid).await?;
+            if let Err(error) = self.read(uid).await {
+                tracing::error!(
+                    uid,
+                    "an environment cannot be read, so no key is destroyed: {error}"
+                );
+                return Err(error.into());
+            }
         }
         Ok(())
     }
