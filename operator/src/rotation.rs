@@ -42,6 +42,8 @@ pub struct Rotator {
     pub namespace: String,
     /// What is drawn by.
     pub schedule: ScheduleFiles,
+    /// What is drawn: the operating system's randomness, but in tests.
+    pub dice: fn() -> Result<u64, RotationError>,
     /// How fast rows are re-encrypted.
     pub rate: Rate,
     /// Counts.
@@ -73,6 +75,14 @@ pub async fn run(rotator: Rotator, shutdown: CancellationToken) {
     if let Err(error) = rotator.vault.leave().await {
         tracing::debug!("the other replicas wait a minute for this one: {error}");
     }
+}
+
+/// The operating system's randomness.
+///
+/// # Errors
+/// When it has none to give.
+pub fn roll() -> Result<u64, RotationError> {
+    getrandom::u64().map_err(|_| RotationError::Random)
 }
 
 /// Every few seconds, whatever else goes on.
@@ -129,7 +139,7 @@ impl Rotator {
         let now = Instant::now();
         if memory.draw <= now {
             memory.draw = now + DRAW;
-            self.draw().await?;
+            self.draw(SystemTime::now()).await?;
         }
         if memory.retry <= now {
             memory.retry = now + RETRY;
@@ -152,10 +162,9 @@ impl Rotator {
         self.show(memory).await
     }
 
-    async fn draw(&self) -> Result<(), RotationError> {
-        let dice = || getrandom::u64().map_err(|_| RotationError::Random);
+    async fn draw(&self, now: SystemTime) -> Result<(), RotationError> {
         let schedule = self.schedule.read();
-        for (ring, cause) in self.vault.draw(&schedule, SystemTime::now(), dice).await? {
+        for (ring, cause) in self.vault.draw(&schedule, now, self.dice).await? {
             tracing::info!(ring = ring.label(), "a master key is being replaced");
             self.metrics.rotation_begun(ring.label(), cause.label());
         }
@@ -207,3 +216,6 @@ impl Complaint {
         self.0 = why;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ impl Operator {
             client: self.client.clone(),
             namespace: self.args.namespace.clone(),
             schedule: ScheduleFiles::new(&self.args.rotation),
+            dice: rotation::roll,
             rate: Rate::new(self.args.rotation.rotation_rate),
             metrics: self.metrics.clone(),
             suspicions,
