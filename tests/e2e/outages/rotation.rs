@@ -112,8 +112,7 @@ fn an_older_key_database_that_is_put_back_after_a_rotation_is_not_served_from() 
     Part::Operator.stop();
     let older = fs::read(&database).unwrap();
     Part::Operator.start();
-    begin();
-    over();
+    splitvault(&["rotate", "--master", "all", "--timeout", "2m"], b"").unwrap();
     Part::Operator.stop();
     let newer = fs::read(&database).unwrap();
     fs::write(&database, older).unwrap();
