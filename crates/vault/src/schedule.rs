@@ -35,10 +35,8 @@ pub enum ScheduleError {
     #[error("the mean time between rotations is zero; set it to days, such as 30d")]
     NoMean,
     /// No key could be both old enough and young enough.
-    #[error(
-        "the minimum age of a key, {}s, is not below its maximum age, {}s; lower the one or raise the other",
-        min_age.as_secs(), max_age.as_secs()
-    )]
+    // The minimum age may be confidential, as the mean is; the ceiling is published.
+    #[error("the minimum age of a key is not below its maximum age, {}s; lower the one or raise the other", max_age.as_secs())]
     Ages {
         /// From when on a key may rotate.
         min_age: Duration,

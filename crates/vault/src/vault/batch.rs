@@ -147,7 +147,13 @@ impl Vault {
             revisions,
         } = stale;
         let (mut opened, mut rows) = (Vec::new(), 0);
+        // Each commit names the current manifest: without it none of the revisions can be re-encrypted.
+        let current = self.manifest(rings, &head).err();
         for (revision, found) in revisions {
+            if let Some(breach) = current {
+                self.set_aside(&head, revision, breach, batch).await?;
+                continue;
+            }
             match self.open_revision(rings, &head, revision, &found) {
                 Ok(revision) => {
                     rows += revision.entries.len();

@@ -124,31 +124,50 @@ impl Vault {
         mut dice: impl FnMut() -> Result<u64, RotationError> + Send,
     ) -> Result<Vec<(Ring, Cause)>, RotationError> {
         let mut begun = Vec::new();
+        let mut failed = None;
         for ring in Ring::MASTER {
-            let root = self.root().await?;
-            let dice = dice()?;
-            let Some(active) = root.active(ring) else { continue };
-            let stand = Stand {
-                activated: time(active.activated),
-                drawn: time(active.drawn),
-                operations: active.operations,
-            };
-            match schedule.draw(&stand, now, dice) {
-                Verdict::NotYet => {}
-                Verdict::Keep { drawn } => self.claim(active, drawn).await?,
-                Verdict::Rotate { cause, drawn } => {
-                    let (cause, to) = (Cause::from(cause), millis(drawn));
-                    let draw = (to != active.drawn).then_some(Step::Draw {
-                        id: active.id,
-                        from: active.drawn,
-                        to,
-                    });
-                    self.begin(&root, ring, cause, now, draw).await?;
-                    begun.push((ring, cause));
-                }
+            // What keeps one ring from rotating does not keep the other.
+            match self.draw_for(ring, schedule, now, dice()?).await {
+                Ok(cause) => begun.extend(cause.map(|cause| (ring, cause))),
+                Err(error) => failed = Some(error),
             }
         }
-        Ok(begun)
+        failed.map_or(Ok(begun), Err)
+    }
+
+    async fn draw_for(
+        &self,
+        ring: Ring,
+        schedule: &Schedule,
+        now: SystemTime,
+        dice: u64,
+    ) -> Result<Option<Cause>, RotationError> {
+        let root = self.root().await?;
+        let pending = |key: &WrappedKey| key.ring == ring && key.state == KeyState::Pending;
+        let active = root.active(ring).filter(|_| !root.keys.iter().any(pending));
+        let Some(active) = active else { return Ok(None) };
+        let stand = Stand {
+            activated: time(active.activated),
+            drawn: time(active.drawn),
+            operations: active.operations,
+        };
+        match schedule.draw(&stand, now, dice) {
+            Verdict::NotYet => Ok(None),
+            Verdict::Keep { drawn } => {
+                self.claim(active, drawn).await?;
+                Ok(None)
+            }
+            Verdict::Rotate { cause, drawn } => {
+                let (cause, to) = (Cause::from(cause), millis(drawn));
+                let draw = (to != active.drawn).then_some(Step::Draw {
+                    id: active.id,
+                    from: active.drawn,
+                    to,
+                });
+                self.begin(&root, ring, cause, now, draw).await?;
+                Ok(Some(cause))
+            }
+        }
     }
 
     async fn claim(&self, active: &WrappedKey, drawn: SystemTime) -> Result<(), RotationError> {

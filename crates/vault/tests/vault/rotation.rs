@@ -394,3 +394,30 @@ async fn orphans_under_the_old_key_do_not_keep_it() {
     assert_eq!(installation.values.count(*old.as_bytes()).await.unwrap(), 0);
     assert_eq!(installation.tokens().await.len(), 1);
 }
+
+#[tokio::test]
+async fn an_environment_without_its_current_manifest_holds_up_no_other() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let installation = home.open().await;
+    for uid in ["bad", "good"] {
+        installation.write(uid, &[("A", "1")], 5).await.unwrap();
+        installation.write(uid, &[("A", "2")], 5).await.unwrap();
+    }
+    lead(&installation, now).await;
+    home.key_hand()
+        .await
+        .bend(
+            "UPDATE manifest SET envelope = CAST(substr(envelope, 1, length(envelope) - 1) || x'00' AS BLOB)
+             WHERE revision = 2 AND environment = (SELECT id FROM environment WHERE uid = 'bad')",
+        )
+        .await;
+    rotate(&installation, Ring::Names, now).await;
+    let progress = installation.vault.progress(Ring::Names).await.unwrap();
+    assert_eq!((progress.remaining, progress.quarantined.len()), (1, 2));
+    assert_eq!(installation.read("good").await, owned(&[("A", "2")]));
+    assert_eq!(
+        installation.tokens().await.len(),
+        4,
+        "nothing is left behind by tries"
+    );
+}
