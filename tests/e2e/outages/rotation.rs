@@ -2,12 +2,14 @@
 //! database that is put back.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use splitvault_tests::{Kind, Namespace, SYSTEM, Workload, eventually, kubectl, splitvault};
 
 use crate::installation::Part;
+use crate::tamper::{backup, copy, restore};
 
 /// A few of them, because each restart waits for the lease of the process that was killed, half a minute; every step is
 /// in `crates/vault/tests/vault/rotation_crash.rs`, on processes without a cluster.
@@ -107,14 +109,14 @@ fn a_rotation_waits_for_a_store_that_is_away() {
 
 #[test]
 fn an_older_key_database_that_is_put_back_after_a_rotation_is_not_served_from() {
-    let database = Part::Operator.volume().join("keys.db");
+    let (volume, older, newer) = (Part::Operator.volume(), backup("older"), backup("newer"));
     Part::Operator.stop();
-    let older = fs::read(&database).unwrap();
+    copy(&volume, &older);
     Part::Operator.start();
     splitvault(&["rotate", "--master", "all", "--timeout", "2m"], b"").unwrap();
     Part::Operator.stop();
-    let newer = fs::read(&database).unwrap();
-    fs::write(&database, older).unwrap();
+    copy(&volume, &newer);
+    put_back(&older, &volume);
     kubectl(&[
         "--namespace",
         SYSTEM,
@@ -132,7 +134,15 @@ fn an_older_key_database_that_is_put_back_after_a_rotation_is_not_served_from() 
         Ok(())
     });
     Part::Operator.stop();
-    fs::write(&database, newer).unwrap();
+    put_back(&newer, &volume);
     Part::Operator.start();
     over();
+}
+
+/// The whole database: a write-ahead log of another one must not stay beside it.
+fn put_back(backup: &Path, volume: &Path) {
+    for file in ["keys.db", "keys.db-wal", "keys.db-shm"] {
+        drop(fs::remove_file(volume.join(file)));
+    }
+    restore(backup, volume);
 }

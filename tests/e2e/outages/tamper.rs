@@ -9,14 +9,14 @@ use sqlx::{ConnectOptions, Connection, Row};
 
 use crate::installation::Part;
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     drop(fs::remove_dir_all(to));
     fs::create_dir_all(to).unwrap();
     restore(from, to);
 }
 
 /// Puts the files of one directory into another, keeping the owner of what was there.
-fn restore(from: &Path, to: &Path) {
+pub(crate) fn restore(from: &Path, to: &Path) {
     for entry in fs::read_dir(from)
         .unwrap()
         .map(Result::unwrap)
@@ -28,7 +28,7 @@ fn restore(from: &Path, to: &Path) {
     }
 }
 
-fn backup(name: &str) -> PathBuf {
+pub(crate) fn backup(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("splitvault-backup-{name}-{}", std::process::id()))
 }
 
