@@ -37,7 +37,20 @@ impl Vault {
         values: Arc<dyn ValueStore>,
         keks: Keks,
     ) -> Result<Self, OpenError> {
-        let now = millis(SystemTime::now());
+        Self::open_at(keys, values, keks, SystemTime::now()).await
+    }
+
+    /// As [`Self::open`]; keys that are made are as old as `now` says, so that a simulated clock is the only one.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing is changed then.
+    pub async fn open_at(
+        keys: Arc<dyn KeyStore>,
+        values: Arc<dyn ValueStore>,
+        keks: Keks,
+        now: SystemTime,
+    ) -> Result<Self, OpenError> {
+        let now = millis(now);
         let root = match keys.root().await? {
             Some(root) => adopt(&*keys, &keks, root, now).await?,
             None => {

@@ -108,7 +108,11 @@ impl World {
         });
         self.replicas[index].line = line;
         self.replicas[index].opening = true;
-        let open = async move { Outcome::Opened(Vault::open(keys, values, keks).await.ok().map(Arc::new)) };
+        let now = self.clock(index);
+        let open = async move {
+            let opened = Vault::open_at(keys, values, keks, now()).await;
+            Outcome::Opened(opened.ok().map(Arc::new))
+        };
         self.add("starts", Some(index), Box::pin(open));
     }
 
