@@ -13,7 +13,7 @@ use crate::kek::Files;
 use crate::model::dotenv;
 
 /// Lets everything go on until this is done.
-fn finish<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn finish<T>(future: impl Future<Output = T>) -> T {
     let (mut future, mut context) = (pin!(future), Context::from_waker(Waker::noop()));
     loop {
         if let Poll::Ready(done) = future.as_mut().poll(&mut context) {

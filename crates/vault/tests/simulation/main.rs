@@ -11,6 +11,7 @@ mod model;
 mod network;
 mod stores;
 mod story;
+mod sweeping;
 mod world;
 
 use std::collections::BTreeMap;
@@ -123,11 +124,6 @@ fn commits_that_do_not_compare_are_caught() {
 #[test]
 fn a_key_that_not_every_replica_has_is_caught() {
     caught(Guard::Acknowledgement);
-}
-
-#[test]
-fn a_sweep_that_does_not_raise_the_fence_is_caught() {
-    caught(Guard::SweepFence);
 }
 
 #[test]
