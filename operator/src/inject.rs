@@ -8,6 +8,7 @@
 mod clashes;
 mod containers;
 mod edits;
+mod explanation;
 mod identity;
 mod mounts;
 mod refusal;
@@ -150,7 +151,9 @@ pub fn inject(
     let typed = Pod::deserialize(pod).map_err(|_| Refusal::Malformed)?;
     let spec = typed.spec.ok_or(Refusal::Malformed)?;
     let mut warnings = about_objects(objects);
-    let targets = containers::choose(&spec, request, objects, around, &mut warnings)?;
+    let choice = containers::choose(&spec, request, objects, around, &mut warnings)?;
+    let explanation = explanation::of(&choice);
+    let targets = choice.targets;
     clashes::refuse(&spec, request, &targets)?;
     let identity = Identity::of(&spec, request, &targets, &mut warnings);
     variables::warn_about(&spec, &targets, objects, &mut warnings);
@@ -164,12 +167,9 @@ pub fn inject(
     // Last: it moves the other init containers, whose places the edits above name.
     let container = sidecar::container(&spec, request, &targets, identity, around);
     edits.prepend(&["spec".into(), "initContainers".into()], vec![container]);
-    let marker = [
-        "metadata".into(),
-        "annotations".into(),
-        annotations::INJECTED.into(),
-    ];
-    edits.set(&marker, json!(VERSION));
+    let annotation = |name: &str| ["metadata".into(), "annotations".into(), name.into()];
+    edits.set(&annotation(annotations::INJECTED), json!(VERSION));
+    edits.set(&annotation(annotations::INJECTED_AS), json!(explanation));
     Ok(Injection {
         patch: edits.finish(),
         warnings,

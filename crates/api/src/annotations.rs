@@ -21,8 +21,12 @@ pub const FILE_MODE: &str = "splitvault.dev/file-mode";
 pub const ON_CHANGE: &str = "splitvault.dev/on-change";
 /// Set by the webhook on pods that it injected: the version that did.
 pub const INJECTED: &str = "splitvault.dev/injected";
+/// Set by the webhook beside it: how the variables reach each container, and why that way.
+pub const INJECTED_AS: &str = "splitvault.dev/injected-as";
 
 /// What all of them start with.
 pub const PREFIX: &str = "splitvault.dev/";
+/// Those that the webhook sets.
+pub const MARKERS: [&str; 2] = [INJECTED, INJECTED_AS];
 /// Those that a person may set.
 pub const ALL: [&str; 7] = [INJECT, MODE, CONTAINERS, REFRESH, PATH, FILE_MODE, ON_CHANGE];

@@ -93,8 +93,8 @@ fn refuse(annotation: &str, problem: impl Into<String>) -> Refusal {
 /// A misspelt annotation that is ignored would start a pod in another way than its author meant.
 fn known(all: &BTreeMap<String, String>) -> Result<(), Refusal> {
     let ours = all.keys().filter(|name| name.starts_with(annotations::PREFIX));
-    let mut unknown =
-        ours.filter(|name| **name != annotations::INJECTED && !annotations::ALL.contains(&name.as_str()));
+    let known = |name: &str| annotations::MARKERS.contains(&name) || annotations::ALL.contains(&name);
+    let mut unknown = ours.filter(|name| !known(name));
     match unknown.next() {
         None => Ok(()),
         Some(name) => Err(refuse(

@@ -178,9 +178,9 @@ fn a_misspelt_annotation_is_refused_with_those_that_there_are() {
     assert_eq!(refusal.annotation, "splitvault.dev/refrehs");
     assert!(refusal.problem.contains(annotations::REFRESH));
     assert_eq!(
-        request(&[("injected", "0.1.0")]),
+        request(&[("injected", "0.1.0"), ("injected-as", "app=exec (command)")]),
         request(&[]),
-        "the marker is ours"
+        "the markers are ours"
     );
 }
 

@@ -33,6 +33,16 @@ impl Target<'_> {
     }
 }
 
+/// How the variables reach the containers of a pod.
+#[derive(Debug)]
+pub(super) struct Choice<'a> {
+    pub(super) targets: Vec<Target<'a>>,
+    /// Init containers for which there is no way and that nobody named.
+    pub(super) skipped: Vec<&'a str>,
+    /// Why kubelet cannot set the variables, when it is to and cannot.
+    pub(super) obstacle: Option<NoCommand>,
+}
+
 /// Chooses. Without the annotation `containers` every container is meant, and every init container for which there
 /// is a way: images that other injectors add there often have no command, and no need.
 pub(super) fn choose<'a>(
@@ -41,7 +51,7 @@ pub(super) fn choose<'a>(
     objects: &[Injectable],
     around: &Surroundings<'_>,
     warnings: &mut Vec<String>,
-) -> Result<Vec<Target<'a>>, Refusal> {
+) -> Result<Choice<'a>, Refusal> {
     if spec.os.as_ref().is_some_and(|os| os.name != "linux") {
         return Err(Refusal::NotLinux);
     }
@@ -75,7 +85,7 @@ pub(super) fn choose<'a>(
             .as_ref()
             .map(|names| names.contains(&container.name))
     };
-    let mut targets = Vec::new();
+    let (mut targets, mut skipped) = (Vec::new(), Vec::new());
     for (list, containers) in [
         ("initContainers", init),
         ("containers", spec.containers.as_slice()),
@@ -89,15 +99,22 @@ pub(super) fn choose<'a>(
                     list,
                     index,
                 }),
-                (None, Err(_)) if list == "initContainers" => warnings.push(skipped(container)),
+                (None, Err(_)) if list == "initContainers" => {
+                    warnings.push(without_command(container));
+                    skipped.push(container.name.as_str());
+                }
                 (Some(true) | None, Err(why)) => return Err(no_command(container, why)),
             }
         }
     }
-    Ok(targets)
+    Ok(Choice {
+        targets,
+        skipped,
+        obstacle: ways.obstacle,
+    })
 }
 
-fn skipped(container: &Container) -> String {
+fn without_command(container: &Container) -> String {
     format!(
         "init container {} has no command and gets no variables",
         container.name

@@ -1,5 +1,6 @@
 //! Pod in, pod out.
 
+mod explanation;
 mod refused;
 mod sidecar;
 mod surroundings;

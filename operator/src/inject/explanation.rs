@@ -1,0 +1,45 @@
+//! What the annotation `splitvault.dev/injected-as` says: how the variables reach each container, and why that way.
+//! No name of a variable.
+
+use super::NoCommand;
+use super::containers::{Choice, Target, Way};
+
+/// Containers that are told of; more than any pod in earnest has. Keeps the annotation below 64 KiB, a quarter of what
+/// all annotations of an object may have.
+const TOLD: usize = 64;
+
+/// `CONTAINER=WAY (WHY)`, with a comma between.
+pub(super) fn of(choice: &Choice<'_>) -> String {
+    let obstacle = choice.obstacle.as_ref();
+    let target = |target: &Target<'_>| format!("{}={}", target.container.name, way(target, obstacle));
+    let skipped = |name: &&str| format!("{name}=none (init container without command)");
+    let all = choice
+        .targets
+        .iter()
+        .map(target)
+        .chain(choice.skipped.iter().map(skipped));
+    let mut told: Vec<_> = all.take(TOLD).collect();
+    let count = choice.targets.len() + choice.skipped.len();
+    if count > TOLD {
+        told.push(format!("and {} more", count - TOLD));
+    }
+    told.join(", ")
+}
+
+fn way(target: &Target<'_>, obstacle: Option<&NoCommand>) -> String {
+    match target.way {
+        Way::Kubelet => "kubelet (names exposed; environment files)".to_owned(),
+        Way::File => "file (mode file)".to_owned(),
+        Way::Exec => format!("exec (command{})", obstacle.map_or("", not_kubelet)),
+    }
+}
+
+/// Why not by kubelet.
+const fn not_kubelet(obstacle: &NoCommand) -> &'static str {
+    match obstacle {
+        NoCommand::Hidden { .. } => "; names hidden",
+        NoCommand::Unwritable { .. } => "; a value does not fit environment files",
+        NoCommand::Unknown { .. } => "; names not known yet",
+        NoCommand::NoEnvironmentFiles => "; no environment files in this cluster",
+    }
+}
