@@ -1,6 +1,6 @@
 //! Names and places that the pod uses itself and the injection needs.
 
-use k8s_openapi::api::core::v1::PodSpec;
+use k8s_openapi::api::core::v1::{Container, PodSpec};
 use splitvault_api::Request;
 use splitvault_wire::pod as wire;
 
@@ -16,10 +16,25 @@ pub(super) fn refuse(spec: &PodSpec, request: &Request, targets: &[Target<'_>]) 
     if let Some(name) = VOLUMES.iter().find(taken) {
         return Err(Refusal::NameTaken { what: "volume", name });
     }
+    let init = spec.init_containers.iter().flatten();
+    init.chain(&spec.containers).try_for_each(mounts_ours)?;
     targets.iter().try_for_each(|target| {
         mounted(target, request)?;
         set(target)
     })
+}
+
+/// Such a mount means nothing before the injection, and after it the container would have what is not meant for it.
+fn mounts_ours(container: &Container) -> Result<(), Refusal> {
+    let mounts = container.volume_mounts.iter().flatten();
+    let ours = mounts.filter_map(|mount| VOLUMES.iter().find(|name| mount.name == **name));
+    match ours.into_iter().next() {
+        None => Ok(()),
+        Some(name) => Err(Refusal::VolumeMounted {
+            container: container.name.clone(),
+            name,
+        }),
+    }
 }
 
 fn set(target: &Target<'_>) -> Result<(), Refusal> {

@@ -51,6 +51,17 @@ pub enum Refusal {
         /// Where.
         path: String,
     },
+    /// A container would see the injected files, or the sidecar's token, in a way that it does not ask for.
+    #[error(
+        "container {container} mounts {name}, a volume that Splitvault adds: remove that; which containers have the \
+         variables, and where, is for annotations splitvault.dev/containers and splitvault.dev/path to say"
+    )]
+    VolumeMounted {
+        /// The container.
+        container: String,
+        /// The volume.
+        name: &'static str,
+    },
     /// The pod sets a variable that is Splitvault's.
     #[error("container {container} sets {name} itself: remove it, the name is Splitvault's")]
     VariableTaken {
@@ -77,6 +88,7 @@ impl Refusal {
             | Self::NoSuchContainer { .. }
             | Self::NameTaken { .. }
             | Self::MountTaken { .. }
+            | Self::VolumeMounted { .. }
             | Self::VariableTaken { .. } => false,
         }
     }

@@ -149,6 +149,23 @@ fn a_path_that_is_mounted_already_is_refused() {
 }
 
 #[test]
+fn a_container_that_would_see_our_volumes_unasked_is_refused() {
+    for volume in ["splitvault-env", "splitvault-bin", "splitvault-token"] {
+        let spy = json!({"name": "spy", "image": "i", "command": ["cat"],
+            "volumeMounts": [{"name": volume, "mountPath": "/x"}]});
+        let expected = Refusal::VolumeMounted {
+            container: "spy".to_owned(),
+            name: volume,
+        };
+        let beside = annotated(pod(json!([app(), spy])), "containers", "app");
+        assert_eq!(refused(&beside, &Names::Hidden), expected);
+        let mut before = pod(json!([app()]));
+        before["spec"]["initContainers"] = json!([spy]);
+        assert_eq!(refused(&before, &Names::Hidden), expected);
+    }
+}
+
+#[test]
 fn other_operating_systems_are_refused() {
     let mut pod = pod(json!([app()]));
     pod["spec"]["os"] = json!({"name": "windows"});
