@@ -15,7 +15,40 @@ usage: splitvault-sidecar                              fetch the variables and k
        splitvault-sidecar exec [--keep NAME...] -- COMMAND [ARGUMENT...]
                                                        start a command with the variables
        splitvault-sidecar copy DESTINATION             copy this binary
-       splitvault-sidecar version";
+       splitvault-sidecar version | help";
+
+/// What a person sees who asks.
+pub(crate) const HELP: &str = concat!(
+    "\
+splitvault-sidecar ", env!("CARGO_PKG_VERSION"), ": fetches a pod's variables and keeps them fresh.
+Splitvault's webhook injects it; nobody has to start it by hand. It listens on no port and has no shell.
+
+  splitvault-sidecar                    fetch the variables, write them to tmpfs, keep them fresh; the SPLITVAULT_…
+                                        variables of the injected container are its settings
+  splitvault-sidecar wait [--for 2s]    wait for the files, at most so long (from 0ms to 3600s); the postStart hook
+  splitvault-sidecar ready              succeed when the files are there; a startup probe
+  splitvault-sidecar exec [--keep NAME...] -- COMMAND [ARGUMENT...]
+                                        wait for the variables and become the command that has them; a variable that
+                                        --keep or SPLITVAULT_KEEP names keeps the value it has
+  splitvault-sidecar copy DESTINATION   copy this binary to a file, or into a directory
+  splitvault-sidecar version | help
+
+Examples:
+  kubectl logs web-1 -c splitvault                                          why a pod waits
+  kubectl exec web-1 -- /splitvault/splitvault-sidecar exec -- env          what a command is started with
+  kubectl exec web-1 -- /splitvault/splitvault-sidecar exec -- ./migrate    one more command with the variables
+
+Exit codes:
+    0  done: the variables are there and shall not be kept fresh, or it was asked to end (SIGTERM, SIGINT)
+    1  cannot start: the directory is not on tmpfs, the certificates cannot be read; or `ready` and nothing is there
+    2  the command line or a setting makes no sense
+   90  changed variables are in place and splitvault.dev/on-change is RestartContainers: kubelet restarts all containers
+  125  exec: cannot read the variables
+  126  exec: the command cannot be run
+  127  exec: there is no such command
+  143  exec: SIGTERM came before the variables
+An operator that cannot be reached or refuses is no reason to end: it says why and tries again."
+);
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]

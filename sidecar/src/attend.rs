@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use splitvault_wire::Problem;
-use splitvault_wire::pod::{BIN_DIRECTORY, CA_FILE, COPIED_BINARY, GATE_ENV};
+use splitvault_wire::pod::{BIN_DIRECTORY, CA_FILE, COPIED_BINARY, GAVE_UP};
+use tokio::sync::watch;
 
 use crate::answer::Answer;
 use crate::ask::{AskError, Operator};
@@ -14,13 +15,15 @@ use crate::copy::copy;
 use crate::gate::{self, Revisions};
 use crate::log::{self, Changes};
 use crate::pace::{self, Backoff, Urgency};
+use crate::place::{Placed, place};
+use crate::reaction::react;
 use crate::render::render;
 use crate::round::RoundError;
 use crate::settings::Settings;
 use crate::stop::Stop;
+use crate::sweep::sweep;
 use crate::target::{Target, TargetError};
 use crate::tls::UntrustedCa;
-use crate::wait::GAVE_UP;
 
 /// Threads for name resolution: one that hangs, and one for the next try.
 const RESOLVERS: usize = 2;
@@ -54,6 +57,14 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
         .build()
         .map_err(AttendError::Start)?;
     let known = gate::read(&target, &settings.vault_secrets);
+    // What is done after a change is done beside the questions, with a target of its own.
+    let (changes, seen) = watch::channel(0);
+    let (beside, modes) = (
+        Target::open(&settings.directory, settings.file_mode)?,
+        settings.modes.clone(),
+    );
+    let reaction = settings.reaction.clone();
+    let distance = settings.distance.unwrap_or_else(|| reaction.distance());
     let attendant = Attendant {
         reasons: Changes::new(settings.every_try),
         settings,
@@ -63,14 +74,16 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
         tag: None,
         problem: None,
         backoff: Backoff::default(),
+        changes,
     };
     let ended = runtime.block_on(async {
         let mut stop = Stop::listen()?;
-        tokio::select! {
-            () = stop.asked() => {}
-            () = attendant.attend() => {}
-        }
-        Ok(ExitCode::SUCCESS)
+        Ok(tokio::select! {
+            () = stop.asked() => ExitCode::SUCCESS,
+            () = attendant.attend() => ExitCode::SUCCESS,
+            code = react(&reaction, distance, &beside, seen.clone()) => code.into(),
+            () = sweep(&beside, &modes, seen.clone()) => ExitCode::SUCCESS,
+        })
     });
     // Not by dropping it: that would wait for a name server that does not answer.
     runtime.shutdown_background();
@@ -104,6 +117,8 @@ struct Attendant {
     problem: Option<Problem>,
     reasons: Changes,
     backoff: Backoff,
+    /// Counts the changes of files that the application may have read.
+    changes: watch::Sender<u64>,
 }
 
 impl Attendant {
@@ -165,13 +180,12 @@ impl Attendant {
 
     /// Writes all files, the gate last.
     fn write(&mut self, answer: &Answer, revisions: &Revisions) -> Result<(), RoundError> {
-        let rendered = render(&answer.delivery, self.settings.modes)?;
-        for (name, content) in &rendered.files {
-            // EXPOSE: this is what the sidecar is for; the target is tmpfs.
-            self.target.write(name, content.expose())?;
-        }
-        self.target.write(GATE_ENV, gate::write(revisions).as_bytes())?;
+        let rendered = render(&answer.delivery, &self.settings.modes)?;
+        let placed = place(&self.target, &rendered, revisions)?;
         rendered.warnings.iter().for_each(log::say);
+        if placed == Placed::Changed {
+            self.changes.send_modify(|count| *count += 1);
+        }
         Ok(())
     }
 

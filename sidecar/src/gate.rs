@@ -7,7 +7,7 @@ use splitvault_wire::pod::{GATE_ENV, REVISION};
 use crate::target::Target;
 
 /// Revisions by VaultSecret.
-pub(crate) type Revisions = BTreeMap<String, u64>;
+pub type Revisions = BTreeMap<String, u64>;
 
 /// The file's content: one line in kubelet's dialect (KEP-3721).
 pub(crate) fn write(revisions: &Revisions) -> String {

@@ -56,6 +56,11 @@ pub(crate) fn refresh(every: Duration) -> Duration {
     every.mul_f64(0.9 + f64::from(random()) / f64::from(u16::MAX) / 5.0)
 }
 
+/// Between nothing and all of a pause.
+pub(crate) fn full_jitter(pause: Duration) -> Duration {
+    pause.mul_f64(f64::from(random()) / f64::from(u16::MAX))
+}
+
 /// Good enough for spreading load, and for nothing else.
 fn random() -> u16 {
     let bytes = RandomState::new().hash_one(0_u8).to_ne_bytes();

@@ -1,21 +1,33 @@
 //! From a delivery to the bytes of the files. No I/O.
 
+mod dotenv;
+mod json;
+mod set;
+mod yaml;
+
 use std::collections::HashMap;
 
-use splitvault_crypto::{SecretBytes, SecretString};
-use splitvault_dotenv::{Dialect, Dotenv, Name, write};
-use splitvault_wire::pod::{ENV_BIN, ENV_FILE, KUBELET_ENV};
+use splitvault_crypto::SecretBytes;
+use splitvault_wire::pod::{ENV_BIN, KUBELET_ENV};
 use splitvault_wire::{Delivery, Environment, Problem, ProblemKind, Variable};
 
+use crate::format::Format;
 use crate::settings::Modes;
 
-/// What kubelet reads of a file, in bytes (KEP-3721).
-const KUBELET_LIMIT: usize = 64 * 1024;
+pub use set::Member;
+
+/// What is written under one name.
+pub enum Content {
+    /// A file.
+    File(SecretBytes),
+    /// A directory with these files and no others.
+    Set(Vec<Member>),
+}
 
 /// The files of a delivery, besides the gate.
 pub struct Rendered {
     /// Name and content of each.
-    pub files: Vec<(&'static str, SecretBytes)>,
+    pub files: Vec<(String, Content)>,
     /// What a person should know, without a value; without a name too, unless it stands in the pod's spec.
     pub warnings: Vec<String>,
 }
@@ -38,9 +50,18 @@ pub enum RenderError {
     /// A value that no quotes of a `.env` file can hold.
     #[error(
         "VaultSecret {vault_secret} has a value that a .env file cannot hold: \
-         set splitvault.dev/mode: env, which hands over every value"
+         set splitvault.dev/format to json, yaml or files, or splitvault.dev/mode to env"
     )]
     Value {
+        /// The VaultSecret.
+        vault_secret: String,
+    },
+    /// A variable whose name cannot be that of a file. The name is not told, as it may be hidden.
+    #[error(
+        "VaultSecret {vault_secret} has a variable whose name cannot be a file's (it has a slash, begins with two dots, \
+         or has more than 255 bytes): rename it, or set splitvault.dev/format to json or yaml"
+    )]
+    FileName {
         /// The VaultSecret.
         vault_secret: String,
     },
@@ -70,6 +91,7 @@ impl RenderError {
             Self::Name { vault_secret } => (ProblemKind::UnusableName, Some(vault_secret)),
             Self::Limits { vault_secret } => (ProblemKind::TooManyVariables, Some(vault_secret)),
             Self::Value { vault_secret } => (ProblemKind::ValueNotForFile, Some(vault_secret)),
+            Self::FileName { vault_secret } => (ProblemKind::NameNotForFile, Some(vault_secret)),
             Self::Kubelet { vault_secret, .. } => (ProblemKind::ValueNotForKubelet, Some(vault_secret)),
             Self::KubeletLimit => (ProblemKind::TooLongForKubelet, None),
         };
@@ -84,24 +106,38 @@ impl RenderError {
 ///
 /// # Errors
 /// [`RenderError`]; all files are there or none.
-pub fn render(delivery: &Delivery, modes: Modes) -> Result<Rendered, RenderError> {
+pub fn render(delivery: &Delivery, modes: &Modes) -> Result<Rendered, RenderError> {
     let environments = effective(delivery);
     let mut rendered = Rendered {
         files: Vec::new(),
         warnings: Vec::new(),
     };
     if modes.exec {
-        rendered.files.push((ENV_BIN, exec(&environments)?));
+        rendered.add(ENV_BIN, Content::File(exec(&environments)?));
     }
-    if modes.file {
-        let (content, warning) = file(&environments)?;
-        rendered.files.push((ENV_FILE, content));
-        rendered.warnings.extend(warning);
+    if let Some(file) = &modes.file {
+        let content = match file.format {
+            Format::Dotenv => {
+                let (content, warning) = dotenv::file(&environments)?;
+                rendered.warnings.extend(warning);
+                Content::File(content)
+            }
+            Format::Json => Content::File(json::write(&environments)),
+            Format::Yaml => Content::File(yaml::write(&environments)),
+            Format::Files => Content::Set(set::write(&environments)?),
+        };
+        rendered.add(&file.name, content);
     }
     if modes.kubelet {
-        rendered.files.push((KUBELET_ENV, kubelet(&environments)?));
+        rendered.add(KUBELET_ENV, Content::File(dotenv::kubelet(&environments)?));
     }
     Ok(rendered)
+}
+
+impl Rendered {
+    fn add(&mut self, name: &str, content: Content) {
+        self.files.push((name.to_owned(), content));
+    }
 }
 
 /// The variables of one VaultSecret that no later one sets anew.
@@ -157,77 +193,4 @@ fn exec(environments: &[Effective<'_>]) -> Result<SecretBytes, RenderError> {
         }
     }
     Ok(content.into())
-}
-
-/// A `.env` file that every reader understands alike, or, where no such spelling exists, npm dotenv.
-fn file(environments: &[Effective<'_>]) -> Result<(SecretBytes, Option<String>), RenderError> {
-    let mut parts = Vec::with_capacity(environments.len());
-    let mut narrow = Vec::new();
-    for environment in environments {
-        let dotenv = environment.dotenv()?;
-        let part = write(&dotenv, Dialect::General).or_else(|_| {
-            narrow.push(environment.vault_secret);
-            write(&dotenv, Dialect::Npm)
-        });
-        parts.push(part.map_err(|_| environment.value())?);
-    }
-    let warning = (!narrow.is_empty()).then(|| {
-        let names = narrow.join(", ");
-        format!(
-            "{names}: not every .env reader can read one of the values; written for npm dotenv and its equals"
-        )
-    });
-    Ok((concatenate(&parts), warning))
-}
-
-/// Kubelet's own format, which cannot hold everything: the pod then waits rather than start without a variable.
-fn kubelet(environments: &[Effective<'_>]) -> Result<SecretBytes, RenderError> {
-    let mut parts = Vec::with_capacity(environments.len());
-    for environment in environments {
-        let part = write(&environment.dotenv()?, Dialect::Kubelet);
-        parts.push(part.map_err(|error| RenderError::Kubelet {
-            vault_secret: environment.vault_secret.to_owned(),
-            name: error.name.as_str().to_owned(),
-        })?);
-    }
-    let content = concatenate(&parts);
-    if content.len() > KUBELET_LIMIT {
-        return Err(RenderError::KubeletLimit);
-    }
-    Ok(content)
-}
-
-impl Effective<'_> {
-    fn dotenv(&self) -> Result<Dotenv, RenderError> {
-        let vault_secret = || self.vault_secret.to_owned();
-        let copy = |variable: &&Variable| {
-            let name = Name::parse(variable.name.expose()).map_err(|_| RenderError::Name {
-                vault_secret: vault_secret(),
-            })?;
-            Ok(splitvault_dotenv::Variable {
-                name,
-                value: SecretString::copy_of(variable.value.expose()),
-                comment: None,
-            })
-        };
-        let variables = self.variables.iter().map(copy).collect::<Result<Vec<_>, _>>()?;
-        Dotenv::from_variables(variables).map_err(|_| RenderError::Limits {
-            vault_secret: vault_secret(),
-        })
-    }
-
-    fn value(&self) -> RenderError {
-        RenderError::Value {
-            vault_secret: self.vault_secret.to_owned(),
-        }
-    }
-}
-
-fn concatenate(parts: &[SecretString]) -> SecretBytes {
-    let mut content = Vec::with_capacity(parts.iter().map(SecretString::len).sum());
-    for part in parts {
-        // EXPOSE: written to tmpfs next.
-        content.extend_from_slice(part.expose().as_bytes());
-    }
-    content.into()
 }

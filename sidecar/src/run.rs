@@ -5,23 +5,20 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use splitvault_wire::pod;
 
-use crate::args::{self, Command, USAGE};
+use crate::args::{self, Command, HELP, USAGE};
 use crate::attend::attend;
 use crate::copy::copy;
 use crate::exec::exec;
 use crate::log;
+use crate::protect::{forbid_dumps, keep_in_memory};
 use crate::settings::Settings;
 use crate::wait::{ready, wait};
 
 /// Does what the command line, without the program's name, says.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // No core dump, and no debugger of another process of this user. It ends with `execve`.
-    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
-        log::say(format_args!("cannot forbid core dumps: {error}"));
-    }
+    forbid_dumps();
     match args::parse(arguments) {
         Ok(Command::Attend) => sidecar(),
         Ok(Command::Wait { window }) => wait(&directory(), window),
@@ -29,7 +26,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Command::Exec(request)) => exec(&request, &directory()),
         Ok(Command::Copy { destination }) => copied(&destination),
         Ok(Command::Version) => print(concat!("splitvault-sidecar ", env!("CARGO_PKG_VERSION"))),
-        Ok(Command::Help) => print(USAGE),
+        Ok(Command::Help) => print(HELP),
         Err(error) => {
             let _lost = writeln!(io::stderr(), "splitvault-sidecar: {error}\n{USAGE}");
             ExitCode::from(2)
@@ -38,6 +35,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn sidecar() -> ExitCode {
+    keep_in_memory();
     let settings = match Settings::from_variables(|name| std::env::var(name).ok()) {
         Ok(settings) => settings,
         Err(error) => {

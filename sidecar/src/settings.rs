@@ -1,5 +1,8 @@
 //! What the injected container is told by its environment.
 
+mod file;
+mod reaction;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,14 +10,16 @@ use http::Uri;
 use splitvault_wire::pod;
 
 use crate::args::list;
+use crate::format::AppFile;
+use crate::reaction::Reaction;
 
 /// Which files to write, besides the gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Modes {
     /// The file that `exec` reads.
     pub exec: bool,
-    /// The `.env` file.
-    pub file: bool,
+    /// The file for applications.
+    pub file: Option<AppFile>,
     /// The file that kubelet reads.
     pub kubelet: bool,
 }
@@ -42,6 +47,10 @@ pub struct Settings {
     pub directory: PathBuf,
     /// Where the pod's token is.
     pub token: PathBuf,
+    /// What to do once changed variables are in place.
+    pub reaction: Reaction,
+    /// The least time between the start or the last reaction and the next one; `None` for what goes with the reaction.
+    pub distance: Option<Duration>,
     /// Whether to say why for every try that fails, not only when the reason changes.
     pub every_try: bool,
 }
@@ -62,7 +71,7 @@ impl Settings {
     /// # Errors
     /// The first variable that is missing or makes no sense.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
-        let optional = |name| variable(name).filter(|value| !value.is_empty());
+        let optional = |name: &str| variable(name).filter(|value| !value.is_empty());
         let required = |name| optional(name).ok_or(invalid(name, "is not set"));
         let (host, port) = endpoint(&required(pod::OPERATOR)?)?;
         let vault_secrets: Vec<_> = list(&required(pod::VAULT_SECRETS)?).collect();
@@ -80,11 +89,15 @@ impl Settings {
             ca: required(pod::CA)?,
             vault_secrets,
             pod_uid: required(pod::POD_UID)?,
-            modes: modes(&required(pod::MODE)?, optional(pod::KUBELET).as_deref())?,
+            modes: modes(&required(pod::MODE)?, &optional)?,
             refresh: refresh(&required(pod::REFRESH)?)?,
             file_mode: optional(pod::FILE_MODE).map_or(Ok(0o400), |mode| file_mode(&mode))?,
             directory: directory.into(),
             token,
+            reaction: reaction::read(&optional)?,
+            distance: optional(pod::DISTANCE)
+                .map(|text| seconds(pod::DISTANCE, &text))
+                .transpose()?,
             every_try: matches!(optional(pod::LOG).as_deref(), Some("debug" | "trace")),
         })
     }
@@ -107,29 +120,29 @@ fn endpoint(url: &str) -> Result<(String, u16), InvalidSetting> {
     }
 }
 
-fn modes(names: &str, kubelet: Option<&str>) -> Result<Modes, InvalidSetting> {
+fn modes(names: &str, optional: &impl Fn(&str) -> Option<String>) -> Result<Modes, InvalidSetting> {
     let mut modes = Modes {
-        kubelet: kubelet == Some("1"),
+        kubelet: optional(pod::KUBELET).as_deref() == Some("1"),
         ..Modes::default()
     };
     for name in names.split(',') {
         match name {
             pod::MODE_ENV => modes.exec = true,
-            pod::MODE_FILE => modes.file = true,
+            pod::MODE_FILE => modes.file = Some(file::read(optional)?),
             _ => return Err(invalid(pod::MODE, "is neither env nor file")),
         }
     }
     Ok(modes)
 }
 
-fn refresh(seconds: &str) -> Result<Option<Duration>, InvalidSetting> {
-    match seconds.parse() {
-        Ok(0) => Ok(None),
-        Ok(seconds @ 1..=86_400) => Ok(Some(Duration::from_secs(seconds))),
-        _ => Err(invalid(
-            pod::REFRESH,
-            "is not a number of seconds from 0 to 86400",
-        )),
+fn refresh(text: &str) -> Result<Option<Duration>, InvalidSetting> {
+    seconds(pod::REFRESH, text).map(|every| (!every.is_zero()).then_some(every))
+}
+
+fn seconds(name: &'static str, text: &str) -> Result<Duration, InvalidSetting> {
+    match text.parse() {
+        Ok(seconds @ 0..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err(invalid(name, "is not a number of seconds from 0 to 86400")),
     }
 }
 
@@ -210,6 +223,7 @@ mod tests {
             (pod::MODE, "env,"),
             (pod::REFRESH, "-1"),
             (pod::REFRESH, "86401"),
+            (pod::DISTANCE, "x"),
             (pod::FILE_MODE, "0200"),
             (pod::FILE_MODE, "0755"),
             (pod::FILE_MODE, "0446"),

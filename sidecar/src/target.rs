@@ -85,13 +85,7 @@ impl Target {
     fn create(&self, name: &str, content: &[u8]) -> io::Result<()> {
         // What a killed process left behind.
         self.remove(name)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.directory, name, flags, Mode::RUSR | Mode::WUSR)?;
-        let mut file = File::from(file);
-        file.write_all(content)?;
-        // Not by the mode of creation, which the umask has a say in.
-        rustix::fs::fchmod(&file, self.mode)?;
-        Ok(())
+        create(&self.directory, name, content, self.mode)
     }
 
     /// The content of a file, if it is there.
@@ -99,20 +93,16 @@ impl Target {
     /// # Errors
     /// When it is there and cannot be read, or is longer than anything that is written here.
     pub fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.directory, name, flags, Mode::empty()) {
-            Ok(file) => File::from(file),
-            Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(errno.into()),
-        };
-        // Enough room from the start: a buffer that grows leaves copies behind.
-        let length = usize::try_from(file.metadata()?.len().min(READ_LIMIT)).unwrap_or_default();
-        let mut content = Vec::with_capacity(length + 1);
-        let read = file.take(READ_LIMIT + 1).read_to_end(&mut content)?;
-        if read as u64 > READ_LIMIT {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        Ok(Some(content))
+        read(&self.directory, name)
+    }
+
+    pub(crate) fn directory(&self) -> &OwnedFd {
+        &self.directory
+    }
+
+    /// Of the files.
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// Whether a file is there.
@@ -131,6 +121,35 @@ impl Target {
             Err(errno) => Err(errno.into()),
         }
     }
+}
+
+/// Makes a file that is not there yet.
+pub(crate) fn create(at: &OwnedFd, name: &str, content: &[u8], mode: Mode) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(at, name, flags, Mode::RUSR | Mode::WUSR)?;
+    let mut file = File::from(file);
+    file.write_all(content)?;
+    // Not by the mode of creation, which the umask has a say in.
+    rustix::fs::fchmod(&file, mode)?;
+    Ok(())
+}
+
+/// The content of a file, if it is there.
+pub(crate) fn read(at: &OwnedFd, name: &str) -> io::Result<Option<Vec<u8>>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = match rustix::fs::openat(at, name, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(errno.into()),
+    };
+    // Enough room from the start: a buffer that grows leaves copies behind.
+    let length = usize::try_from(file.metadata()?.len().min(READ_LIMIT)).unwrap_or_default();
+    let mut content = Vec::with_capacity(length + 1);
+    let read = file.take(READ_LIMIT + 1).read_to_end(&mut content)?;
+    if read as u64 > READ_LIMIT {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(Some(content))
 }
 
 #[cfg(test)]

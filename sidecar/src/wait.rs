@@ -8,13 +8,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use splitvault_wire::pod::GATE_ENV;
+use splitvault_wire::pod::{GATE_ENV, GAVE_UP};
 
 use crate::log;
 use crate::target::Target;
-
-/// The sign that the hook gave up waiting.
-pub(crate) const GAVE_UP: &str = ".gave-up";
 
 /// How often to look. The look is one system call.
 const LOOK: Duration = Duration::from_millis(5);

@@ -24,6 +24,8 @@ pub enum ProblemKind {
     TooManyVariables,
     /// A value that no quotes of a `.env` file can hold.
     ValueNotForFile,
+    /// A variable has a name that cannot be a file's.
+    NameNotForFile,
     /// A value that kubelet's environment files cannot hold (KEP-3721).
     ValueNotForKubelet,
     /// More than kubelet reads of a file (KEP-3721).
@@ -35,10 +37,11 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind that a sidecar can tell of.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::UnusableName,
         Self::TooManyVariables,
         Self::ValueNotForFile,
+        Self::NameNotForFile,
         Self::ValueNotForKubelet,
         Self::TooLongForKubelet,
     ];
@@ -50,6 +53,7 @@ impl ProblemKind {
             Self::UnusableName => "UnusableName",
             Self::TooManyVariables => "TooManyVariables",
             Self::ValueNotForFile => "ValueNotForFile",
+            Self::NameNotForFile => "NameNotForFile",
             Self::ValueNotForKubelet => "ValueNotForKubelet",
             Self::TooLongForKubelet => "TooLongForKubelet",
             Self::Unknown => "Unknown",

@@ -16,7 +16,12 @@ pub(super) fn tell(asked: &DeliverRequest) -> Option<(&'static str, String)> {
         ProblemKind::UnusableName => "a variable has a name that cannot be used",
         ProblemKind::TooManyVariables => "more variables, or longer ones, than a .env file may have",
         ProblemKind::ValueNotForFile => {
-            "a value that a .env file cannot hold: set splitvault.dev/mode: env, which hands over every value"
+            "a value that a .env file cannot hold: set splitvault.dev/format to json, yaml or files, or \
+             splitvault.dev/mode to env"
+        }
+        ProblemKind::NameNotForFile => {
+            "a variable has a name that cannot be a file's (a slash, two dots at its beginning, more than 255 bytes): \
+             rename it, or set splitvault.dev/format to json or yaml"
         }
         ProblemKind::ValueNotForKubelet => {
             "kubelet cannot set a value with a single quote or CRLF (the injected container's log says which): change \

@@ -4,10 +4,14 @@
 mod ask;
 mod attend;
 mod exec;
+mod formats;
 mod hold;
 mod hostile;
 mod memory;
 mod operator;
 mod process;
+mod reaction;
+mod readers;
 mod refresh;
 mod render;
+mod token;

@@ -10,7 +10,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::PrivateKeyDer;
 use splitvault_crypto::SecretString;
 use splitvault_crypto::sealing::{Context, PublicKey};
-use splitvault_sidecar::{Modes, Settings};
+use splitvault_sidecar::{Modes, Reaction, Settings};
 use splitvault_wire::{
     DELIVER_PATH, DeliverError, DeliverRequest, DeliverResponse, Delivery, Environment, Reason, Variable,
 };
@@ -124,6 +124,8 @@ impl Operator {
             file_mode: 0o400,
             directory: self.files(),
             token: self.token(),
+            reaction: Reaction::None,
+            distance: None,
             every_try: false,
         }
     }

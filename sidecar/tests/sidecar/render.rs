@@ -1,7 +1,7 @@
 //! The files' contents, and what they cannot hold.
 
 use splitvault_dotenv::{ParseOptions, parse};
-use splitvault_sidecar::{Modes, RenderError, Rendered, render};
+use splitvault_sidecar::{Content, Format, Modes, RenderError, Rendered, render};
 use splitvault_wire::pod::{ENV_BIN, ENV_FILE, KUBELET_ENV};
 use splitvault_wire::{Delivery, Environment};
 
@@ -9,34 +9,43 @@ use crate::operator::environment;
 
 const EXEC: Modes = Modes {
     exec: true,
-    file: false,
-    kubelet: false,
-};
-const FILE: Modes = Modes {
-    exec: false,
-    file: true,
+    file: None,
     kubelet: false,
 };
 const KUBELET: Modes = Modes {
     exec: false,
-    file: false,
+    file: None,
     kubelet: true,
 };
 
+pub(crate) fn file(format: Format) -> Modes {
+    Modes {
+        file: Some(format.into()),
+        ..Modes::default()
+    }
+}
+
 fn rendered(environments: Vec<Environment>, modes: Modes) -> Result<Rendered, RenderError> {
-    render(&Delivery { environments }, modes)
+    render(&Delivery { environments }, &modes)
 }
 
 fn text(rendered: &Rendered, name: &str) -> String {
     let (_, content) = rendered.files.iter().find(|(file, _)| *file == name).unwrap();
+    let Content::File(content) = content else {
+        panic!("{name} is a set")
+    };
     String::from_utf8(content.expose().to_vec()).unwrap()
 }
 
 #[test]
 fn only_the_files_that_are_asked_for_are_written() {
-    for (modes, name) in [(EXEC, ENV_BIN), (FILE, ENV_FILE), (KUBELET, KUBELET_ENV)] {
+    for (modes, name) in [
+        (EXEC, ENV_BIN),
+        (file(Format::Dotenv), ENV_FILE),
+        (KUBELET, KUBELET_ENV),
+    ] {
         let rendered = rendered(vec![environment("web", 1, &[("A", "1")])], modes).unwrap();
-        let names: Vec<_> = rendered.files.iter().map(|(file, _)| *file).collect();
+        let names: Vec<_> = rendered.files.iter().map(|(file, _)| file.as_str()).collect();
         assert_eq!(names, [name]);
         assert!(rendered.warnings.is_empty());
     }
@@ -45,7 +54,11 @@ fn only_the_files_that_are_asked_for_are_written() {
 
 #[test]
 fn no_variables_make_empty_files() {
-    for (modes, name) in [(EXEC, ENV_BIN), (FILE, ENV_FILE), (KUBELET, KUBELET_ENV)] {
+    for (modes, name) in [
+        (EXEC, ENV_BIN),
+        (file(Format::Dotenv), ENV_FILE),
+        (KUBELET, KUBELET_ENV),
+    ] {
         let rendered = rendered(vec![environment("web", 1, &[])], modes).unwrap();
         assert_eq!(text(&rendered, name), "");
     }
@@ -61,7 +74,7 @@ fn a_file_reads_back_as_what_it_was() {
         ("E", "ünï ✓"),
         ("F", " padded "),
     ];
-    let rendered = rendered(vec![environment("web", 1, &variables)], FILE).unwrap();
+    let rendered = rendered(vec![environment("web", 1, &variables)], file(Format::Dotenv)).unwrap();
     assert!(rendered.warnings.is_empty());
     let parsed = parse(text(&rendered, ENV_FILE).as_bytes(), &ParseOptions::default()).unwrap();
     let got: Vec<_> = parsed
@@ -75,7 +88,7 @@ fn a_file_reads_back_as_what_it_was() {
 #[test]
 fn what_only_some_readers_understand_is_written_for_npm_with_a_warning() {
     let variables = [("A", "it's \"both\""), ("B", "plain")];
-    let rendered = rendered(vec![environment("web", 1, &variables)], FILE).unwrap();
+    let rendered = rendered(vec![environment("web", 1, &variables)], file(Format::Dotenv)).unwrap();
     assert!(
         rendered.warnings[0].starts_with("web: "),
         "{:?}",
@@ -93,7 +106,7 @@ fn what_only_some_readers_understand_is_written_for_npm_with_a_warning() {
 #[test]
 fn what_no_file_can_hold_is_refused_and_exec_takes_it() {
     let web = || vec![environment("web", 1, &[("NAME", "'CANARY\"`")])];
-    let error = rendered(web(), FILE).err().unwrap();
+    let error = rendered(web(), file(Format::Dotenv)).err().unwrap();
     assert_eq!(
         error,
         RenderError::Value {
@@ -143,7 +156,7 @@ fn several_full_vault_secrets_make_one_file() {
     let variables: Vec<_> = names.iter().map(|name| (name.as_str(), "v")).collect();
     let (first, second) = variables.split_at(1000);
     let environments = vec![environment("a", 1, first), environment("b", 1, second)];
-    let rendered = rendered(environments, FILE).unwrap();
+    let rendered = rendered(environments, file(Format::Dotenv)).unwrap();
     assert_eq!(text(&rendered, ENV_FILE).lines().count(), 2000);
 }
 
@@ -162,7 +175,7 @@ fn names_that_no_process_can_have_are_refused() {
     }
     for name in ["", "A=B", "A B", "1A", "é"] {
         assert!(
-            rendered(vec![environment("web", 1, &[(name, "1")])], FILE).is_err(),
+            rendered(vec![environment("web", 1, &[(name, "1")])], file(Format::Dotenv)).is_err(),
             "{name}"
         );
     }

@@ -1,0 +1,131 @@
+//! What the sidecar does once changed variables are in place: nothing, a signal, a call, or its own end, on which
+//! kubelet restarts all containers of the pod (KEP-5532).
+//!
+//! Several changes in a row are one, and there is a least time between two reactions, so that a VaultSecret that
+//! changes all the time disturbs nobody all the time. The first one comes no sooner after the sidecar's start: an
+//! application that is starting may not be ready for it.
+
+mod http;
+mod process;
+mod signal;
+
+use std::time::Duration;
+
+use splitvault_wire::pod::{CHANGED, RESTART_CODE};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::log;
+use crate::pace::full_jitter;
+use crate::target::Target;
+
+pub use http::Call;
+pub use signal::{Signalling, signal_named};
+
+/// How often to try what may not work yet.
+const TRIES: u32 = 5;
+/// The longest pause after the first failure; it doubles.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What to do once changed variables are in place.
+#[derive(Debug, Clone, Default)]
+pub enum Reaction {
+    /// Nothing.
+    #[default]
+    None,
+    /// Send a signal to each process of a name.
+    Signal(Signalling),
+    /// Call the application on the pod's loopback.
+    Http(Call),
+    /// End with [`RESTART_CODE`].
+    RestartContainers,
+}
+
+impl Reaction {
+    /// The least time between two.
+    pub(crate) const fn distance(&self) -> Duration {
+        match self {
+            Self::None => Duration::ZERO,
+            Self::Signal(_) | Self::Http(_) => Duration::from_secs(10),
+            Self::RestartContainers => Duration::from_secs(60),
+        }
+    }
+
+    /// Does it, with a line of log; answers the code to end with, if it is to end.
+    async fn react(&self) -> Option<u8> {
+        match self {
+            Self::None => {}
+            Self::Signal(signalling) => {
+                let tried = tries(|| std::future::ready(signalling.send())).await;
+                log::say(format_args!("changed variables are in place: {}", either(tried)));
+            }
+            Self::Http(call) => {
+                let tried = tries(|| call.send()).await;
+                log::say(format_args!("changed variables are in place: {}", either(tried)));
+            }
+            Self::RestartContainers => {
+                log::say(format_args!(
+                    "changed variables are in place: ending with code {RESTART_CODE}, on which kubelet restarts all \
+                     containers of this pod"
+                ));
+                return Some(RESTART_CODE);
+            }
+        }
+        None
+    }
+}
+
+/// Both are sentences.
+fn either(tried: Result<String, String>) -> String {
+    tried.unwrap_or_else(|failed| format!("{failed}; gave up after {TRIES} tries"))
+}
+
+/// Tries a few times, with pauses that double, until there is nothing to gain from another try.
+async fn tries<F>(mut attempt: impl FnMut() -> F) -> Result<String, String>
+where
+    F: Future<Output = Result<String, String>>,
+{
+    let mut tried = attempt().await;
+    for number in 1..TRIES {
+        if tried.is_ok() {
+            break;
+        }
+        sleep(full_jitter(PAUSE * 2_u32.pow(number - 1))).await;
+        tried = attempt().await;
+    }
+    tried
+}
+
+/// Waits for changes and reacts to them; comes back with the code to end with.
+pub(crate) async fn react(
+    reaction: &Reaction,
+    distance: Duration,
+    target: &Target,
+    mut changes: watch::Receiver<u64>,
+) -> u8 {
+    let mut last = Instant::now();
+    while changes.changed().await.is_ok() {
+        sleep_until(last + distance).await;
+        // Those that came meanwhile are in place too.
+        changes.mark_unchanged();
+        let ends = reaction.react().await;
+        last = Instant::now();
+        if !changes.has_changed().unwrap_or(false) {
+            forget(target);
+        }
+        if let Some(code) = ends {
+            return code;
+        }
+    }
+    std::future::pending().await
+}
+
+/// The application was told.
+fn forget(target: &Target) {
+    if let Err(error) = target.remove(CHANGED) {
+        log::say(format_args!("cannot remove {CHANGED}: {error}"));
+    }
+}
+
+#[cfg(test)]
+mod tests;
