@@ -9,8 +9,10 @@ mod clashes;
 mod containers;
 mod edits;
 mod explanation;
+mod hooks;
 mod identity;
 mod mounts;
+mod reaction;
 mod refusal;
 mod sidecar;
 mod variables;
@@ -61,6 +63,8 @@ pub struct Surroundings<'a> {
     pub ca: &'a str,
     /// Whether kubelets read environment files (`fileKeyRef`, KEP-3721).
     pub environment_files: bool,
+    /// Whether kubelets restart all containers of a pod in place (`RestartAllContainers`, KEP-5532).
+    pub restart_in_place: bool,
 }
 
 /// A VaultSecret that the pod asks for.
@@ -155,8 +159,11 @@ pub fn inject(
     let explanation = explanation::of(&choice);
     let targets = choice.targets;
     clashes::refuse(&spec, request, &targets)?;
+    reaction::refuse(&spec, request, around)?;
     let identity = Identity::of(&spec, request, &targets, &mut warnings);
     variables::warn_about(&spec, &targets, objects, &mut warnings);
+    hooks::warn_about(&targets, request, &mut warnings);
+    reaction::warn_about(&spec, request, &targets, identity, &mut warnings);
 
     let mut edits = Edits::of(pod);
     for target in &targets {
@@ -190,11 +197,16 @@ fn apply(
     );
     edits.append(&field("volumeMounts"), mounts::of(target, request));
     if target.way == Way::Exec {
-        edits.prepend(
-            &field("command"),
-            vec![json!(wire::COPIED_BINARY), json!("exec"), json!("--")],
-        );
+        edits.prepend(&field("command"), by_exec());
+        for hook in hooks::asked_for(target, request) {
+            edits.prepend(&target.within(hook), by_exec());
+        }
     }
+}
+
+/// What a command is started by.
+fn by_exec() -> Vec<Value> {
+    [wire::COPIED_BINARY, "exec", "--"].map(Value::from).into()
 }
 
 fn about_objects(objects: &[Injectable]) -> Vec<String> {

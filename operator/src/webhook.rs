@@ -4,6 +4,7 @@
 //! The decisions are pure and elsewhere ([`crate::inject`], [`splitvault_api::Desired`]); here are HTTP, the review's
 //! envelope and the look-ups. No body and no object is ever logged.
 
+mod kubelets;
 mod lookup;
 mod pods;
 mod review;
@@ -29,7 +30,7 @@ use http::StatusCode;
 use crate::inject::{InjectConfig, Names};
 use crate::metrics::Metrics;
 use crate::requests::StampKey;
-use lookup::EnvironmentFiles;
+use kubelets::Kubelets;
 use review::{Answer, Review};
 
 /// Bytes of a review: an object of etcd's 1.5 MiB, and the old one beside it.
@@ -81,7 +82,7 @@ impl fmt::Debug for WebhookState {
 pub fn router(state: WebhookState) -> Router {
     let webhook = Webhook {
         state,
-        environment_files: Arc::new(EnvironmentFiles::default()),
+        kubelets: Arc::new(Kubelets::default()),
     };
     Router::new()
         .route("/mutate-pods", post(mutate_pods))
@@ -95,7 +96,7 @@ pub fn router(state: WebhookState) -> Router {
 #[derive(Clone)]
 struct Webhook {
     state: WebhookState,
-    environment_files: Arc<EnvironmentFiles>,
+    kubelets: Arc<Kubelets>,
 }
 
 async fn mutate_pods(State(webhook): State<Webhook>, body: Bytes) -> Response {

@@ -4,8 +4,12 @@
 
 #[path = "stories/bad_input.rs"]
 mod bad_input;
+#[path = "stories/changes.rs"]
+mod changes;
 #[path = "stories/delivery.rs"]
 mod delivery;
+#[path = "stories/files.rs"]
+mod files;
 #[path = "stories/no_plaintext.rs"]
 mod no_plaintext;
 #[path = "stories/requests.rs"]

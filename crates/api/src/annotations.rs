@@ -11,14 +11,27 @@ pub const CONTAINERS: &str = "splitvault.dev/containers";
 /// How often the sidecar asks for a newer revision, such as `30s`, `5m`, `1h`; `false` takes a plain init container
 /// that delivers once instead of a sidecar.
 pub const REFRESH: &str = "splitvault.dev/refresh";
-/// Where the file of mode `file` is, absolute. With a sidecar it ends with `/.env`, and what the image has in that
-/// directory is hidden; with `refresh: "false"` any path will do and nothing is hidden.
+/// How the file of mode `file` is written: `dotenv` (default), `json`, `yaml`, or `files`, which is a directory with one
+/// file per variable.
+pub const FORMAT: &str = "splitvault.dev/format";
+/// Where the file or directory of mode `file` is, absolute. With a sidecar the directory that it is in is mounted, and
+/// what the image has there is hidden; with `refresh: "false"` the file alone is.
 pub const PATH: &str = "splitvault.dev/path";
 /// Who may read the files, octal: `0400`, `0440` or `0444`. The default is `0400` when the UIDs are known to be the
 /// same, else `0444`; only the chosen containers have the volume in any case.
 pub const FILE_MODE: &str = "splitvault.dev/file-mode";
-/// What happens to running pods when a VaultSecret changes. Only `None` is supported yet.
+/// What the sidecar does in a running pod once changed variables are in place: `None` (default), `Signal`, `HTTP` or
+/// `RestartContainers`.
 pub const ON_CHANGE: &str = "splitvault.dev/on-change";
+/// For `on-change: HTTP`: where on the pod's loopback to POST to, such as `http://127.0.0.1:8080/reload`.
+pub const ON_CHANGE_URL: &str = "splitvault.dev/on-change-url";
+/// For `on-change: Signal`: the signal's POSIX name; the default is `SIGHUP`.
+pub const SIGNAL: &str = "splitvault.dev/signal";
+/// For `on-change: Signal`: the name of the process, as in `/proc/PID/comm` or the last part of its first argument.
+pub const SIGNAL_PROCESS: &str = "splitvault.dev/signal-process";
+/// Which commands get the variables too, where a container's own gets them by `exec`: `probes`, `hooks`, or both with a
+/// comma between.
+pub const EXEC: &str = "splitvault.dev/exec";
 /// Set by the webhook on pods that it injected: the version that did.
 pub const INJECTED: &str = "splitvault.dev/injected";
 /// Set by the webhook beside it: how the variables reach each container, and why that way.
@@ -29,4 +42,17 @@ pub const PREFIX: &str = "splitvault.dev/";
 /// Those that the webhook sets.
 pub const MARKERS: [&str; 2] = [INJECTED, INJECTED_AS];
 /// Those that a person may set.
-pub const ALL: [&str; 7] = [INJECT, MODE, CONTAINERS, REFRESH, PATH, FILE_MODE, ON_CHANGE];
+pub const ALL: [&str; 12] = [
+    INJECT,
+    MODE,
+    CONTAINERS,
+    REFRESH,
+    FORMAT,
+    PATH,
+    FILE_MODE,
+    ON_CHANGE,
+    ON_CHANGE_URL,
+    SIGNAL,
+    SIGNAL_PROCESS,
+    EXEC,
+];

@@ -22,7 +22,7 @@ pub use desired::{Desired, DesiredSource, SealedPayload, SpecError};
 pub use key_trail::{KeyTrail, TrailEvent};
 pub use reason::{Reason, State};
 pub use remark::Remark;
-pub use request::{Mode, Refresh, Refusal, Request};
+pub use request::{Exec, Format, Mode, Reaction, Refresh, Refusal, Request};
 pub use status::{HistoryEntry, VaultSecretStatus};
 pub use vault_request::{
     Action, Begun, COMPLETE, Demand, DemandError, Extra, FAILED, MASTER_KEYS, Outcome, Permission, Progress,

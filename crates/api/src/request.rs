@@ -4,6 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::annotations;
 
+mod exec;
+mod format;
+mod path;
+mod reaction;
+
+pub use exec::Exec;
+pub use format::Format;
+pub use reaction::Reaction;
+
 /// How the variables reach the processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -33,10 +42,16 @@ pub struct Request {
     pub containers: Option<Vec<String>>,
     /// How often the sidecar asks for a newer revision.
     pub refresh: Refresh,
-    /// Where the file is, when that is given: absolute and normal, with a directory and a file name.
+    /// How the file is written.
+    pub format: Format,
+    /// Where the file or directory is, when that is given: absolute and normal, in a directory of its own.
     pub path: Option<String>,
     /// Who may read the files, when that is given: 0o400, 0o440 or 0o444.
     pub file_mode: Option<u32>,
+    /// What the sidecar does once changed variables are in place.
+    pub on_change: Reaction,
+    /// Which commands besides the containers' own get the variables.
+    pub exec: Exec,
 }
 
 /// An annotation that asks for what cannot be; its Display is the sentence for the webhook.
@@ -66,7 +81,6 @@ impl Request {
         let text = |annotation| all.get(annotation).map(|text| text.trim());
         let mode = mode(text(annotations::MODE))?;
         let refresh = refresh(text(annotations::REFRESH), mode)?;
-        on_change(text(annotations::ON_CHANGE))?;
         Ok(Some(Self {
             vault_secrets: names(annotations::INJECT, inject, is_subdomain)?,
             mode,
@@ -75,10 +89,13 @@ impl Request {
                 .map(|text| names(annotations::CONTAINERS, text, is_label))
                 .transpose()?,
             refresh,
+            format: format::parse(text(annotations::FORMAT), mode)?,
             path: text(annotations::PATH)
-                .map(|text| path(text, mode, refresh))
+                .map(|text| path::parse(text, mode))
                 .transpose()?,
             file_mode: text(annotations::FILE_MODE).map(file_mode).transpose()?,
+            on_change: reaction::parse(text, refresh)?,
+            exec: exec::parse(text(annotations::EXEC), mode)?,
         }))
     }
 }
@@ -135,17 +152,6 @@ fn refresh(text: Option<&str>, mode: Mode) -> Result<Refresh, Refusal> {
     }
 }
 
-fn on_change(text: Option<&str>) -> Result<(), Refusal> {
-    match text {
-        None | Some("None") => Ok(()),
-        Some("Restart") => Err(refuse(
-            annotations::ON_CHANGE,
-            "Restart is not supported yet: remove it",
-        )),
-        Some(_) => Err(refuse(annotations::ON_CHANGE, "write None")),
-    }
-}
-
 fn file_mode(text: &str) -> Result<u32, Refusal> {
     match text {
         "0400" | "400" => Ok(0o400),
@@ -153,41 +159,6 @@ fn file_mode(text: &str) -> Result<u32, Refusal> {
         "0444" | "444" => Ok(0o444),
         _ => Err(refuse(annotations::FILE_MODE, "write 0400, 0440 or 0444")),
     }
-}
-
-fn path(text: &str, mode: Mode, refresh: Refresh) -> Result<String, Refusal> {
-    let refuse = |problem| Err(refuse(annotations::PATH, problem));
-    if mode == Mode::Env {
-        return refuse("is for mode file: set splitvault.dev/mode to file, or remove this");
-    }
-    // A colon would end the path in a runtime's notation of mounts; Kubernetes refuses it as well.
-    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
-    let strange = |byte: u8| byte == b':' || byte == b'\\' || byte.is_ascii_control();
-    let absolute = text
-        .strip_prefix('/')
-        .is_some_and(|rest| rest.split('/').all(plain));
-    if !absolute || text.len() > 1024 || text.bytes().any(strange) {
-        return refuse("write an absolute path without . or .. and without a colon");
-    }
-    let deep = text.matches('/').count() >= 2;
-    let kept = [
-        "/proc",
-        "/sys",
-        "/dev",
-        "/splitvault",
-        "/var/run/secrets/splitvault",
-    ];
-    let within = |directory: &&str| {
-        text.strip_prefix(*directory)
-            .is_some_and(|rest| rest.starts_with('/'))
-    };
-    if !deep || kept.iter().any(within) {
-        return refuse("write a path in a directory of its own, not in /, /proc, /sys, /dev or /splitvault");
-    }
-    if refresh != Refresh::Once && !text.ends_with("/.env") {
-        return refuse("write a path that ends with /.env, or set splitvault.dev/refresh to false");
-    }
-    Ok(text.to_owned())
 }
 
 fn names(annotation: &str, text: &str, is_name: fn(&str) -> bool) -> Result<Vec<String>, Refusal> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use splitvault_api::{Mode, Refresh, Refusal, Request, annotations};
+use splitvault_api::{Exec, Format, Mode, Reaction, Refresh, Refusal, Request, annotations};
 
 fn parse(pairs: &[(&str, &str)]) -> Result<Option<Request>, Refusal> {
     let pair = |(name, value): &(&str, &str)| (format!("splitvault.dev/{name}"), (*value).to_owned());
@@ -35,8 +35,11 @@ fn a_name_is_enough() {
         mode: Mode::Env,
         containers: None,
         refresh: Refresh::Every(300),
+        format: Format::Dotenv,
         path: None,
         file_mode: None,
+        on_change: Reaction::None,
+        exec: Exec::default(),
     };
     assert_eq!(request(&[]), expected);
     assert_eq!(request(&[("mode", "file")]).refresh, Refresh::Every(60));
@@ -118,7 +121,12 @@ fn a_refresh_is_a_time_or_false() {
 #[test]
 fn a_path_is_absolute_normal_and_out_of_the_way() {
     let file = [("mode", "file")];
-    for path in ["/run/app/.env", "/app/config/.env", "/etc/app/.env"] {
+    for path in [
+        "/run/app/.env",
+        "/app/config/.env",
+        "/etc/app/env.json",
+        "/app/settings",
+    ] {
         assert_eq!(request(&[file[0], ("path", path)]).path.unwrap(), path);
     }
     for path in [
@@ -135,7 +143,6 @@ fn a_path_is_absolute_normal_and_out_of_the_way() {
         "/splitvault/.env",
         "/a:b/.env",
         "/a\n/.env",
-        "/app/settings",
     ] {
         assert_eq!(
             refused(&[file[0], ("path", path)]).annotation,
@@ -143,8 +150,6 @@ fn a_path_is_absolute_normal_and_out_of_the_way() {
             "{path:?}"
         );
     }
-    let once = [("mode", "file"), ("refresh", "false"), ("path", "/app/settings")];
-    assert_eq!(request(&once).path.unwrap(), "/app/settings");
     assert!(
         refused(&[("path", "/app/.env")]).problem.contains("mode"),
         "it is for files only"
@@ -166,10 +171,48 @@ fn a_file_mode_lets_read_and_nothing_else() {
 }
 
 #[test]
-fn what_comes_later_is_refused_and_not_ignored() {
-    let refusal = refused(&[("on-change", "Restart")]);
-    assert!(refusal.to_string().contains("not supported yet"));
-    assert_eq!(request(&[("on-change", "None")]), request(&[]));
+fn a_format_is_for_a_file() {
+    for (text, format) in [
+        ("dotenv", Format::Dotenv),
+        ("json", Format::Json),
+        ("yaml", Format::Yaml),
+        ("files", Format::Files),
+    ] {
+        assert_eq!(request(&[("mode", "file"), ("format", text)]).format, format);
+        assert_eq!(refused(&[("format", text)]).annotation, annotations::FORMAT);
+    }
+    for text in ["", "JSON", "toml", "json,yaml"] {
+        assert_eq!(
+            refused(&[("mode", "file"), ("format", text)]).annotation,
+            annotations::FORMAT,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn probes_and_hooks_are_asked_for_by_name() {
+    let exec = |text| request(&[("exec", text)]).exec;
+    assert_eq!(request(&[]).exec, Exec::default());
+    assert_eq!(
+        exec("probes"),
+        Exec {
+            probes: true,
+            hooks: false
+        }
+    );
+    assert_eq!(
+        exec("hooks, probes"),
+        Exec {
+            probes: true,
+            hooks: true
+        }
+    );
+    for text in ["", "all", "probes,", "Probes"] {
+        assert_eq!(refused(&[("exec", text)]).annotation, annotations::EXEC, "{text}");
+    }
+    let file = refused(&[("mode", "file"), ("exec", "probes")]);
+    assert_eq!(file.annotation, annotations::EXEC);
 }
 
 #[test]

@@ -18,6 +18,11 @@ pub(super) fn refuse(spec: &PodSpec, request: &Request, targets: &[Target<'_>]) 
     }
     let init = spec.init_containers.iter().flatten();
     init.chain(&spec.containers).try_for_each(mounts_ours)?;
+    if let Some(name) = mounts::file_name(request).filter(|name| !wire::is_file_name(name)) {
+        return Err(Refusal::FileTaken {
+            name: name.to_owned(),
+        });
+    }
     targets.iter().try_for_each(|target| {
         mounted(target, request)?;
         set(target)

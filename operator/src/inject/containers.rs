@@ -28,8 +28,17 @@ pub(super) struct Target<'a> {
 
 impl Target<'_> {
     /// The place of one of its fields in the pod.
-    pub(super) fn field(&self, field: &str) -> [Step; 4] {
-        ["spec".into(), self.list.into(), self.index.into(), field.into()]
+    pub(super) fn field(&self, field: &str) -> Vec<Step> {
+        self.within(&[field])
+    }
+
+    /// The place of a field of one of its fields.
+    pub(super) fn within(&self, fields: &[&str]) -> Vec<Step> {
+        let place = ["spec".into(), self.list.into(), self.index.into()];
+        place
+            .into_iter()
+            .chain(fields.iter().map(|field| (*field).into()))
+            .collect()
     }
 }
 

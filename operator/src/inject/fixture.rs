@@ -70,6 +70,7 @@ pub(super) fn plan(pod: &Value, names: &Names, environment_files: bool) -> Resul
         config: &config,
         ca: "PEM",
         environment_files,
+        restart_in_place: environment_files,
     };
     inject(pod, &request, &objects, &around)
 }

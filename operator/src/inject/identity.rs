@@ -26,18 +26,8 @@ impl Identity {
         targets: &[Target<'_>],
         warnings: &mut Vec<String>,
     ) -> Self {
-        let pod = spec
-            .security_context
-            .as_ref()
-            .and_then(|context| context.run_as_user);
-        let uid = |target: &Target<'_>| {
-            let own = target
-                .container
-                .security_context
-                .as_ref()
-                .and_then(|context| context.run_as_user);
-            own.or(pod).filter(|uid| *uid != 0)
-        };
+        let pod = of_pod(spec);
+        let uid = |target: &Target<'_>| of_container(target, pod).filter(|uid| *uid != 0);
         let mut readers = targets
             .iter()
             .filter(|target| target.way != Way::Kubelet)
@@ -63,4 +53,21 @@ impl Identity {
                 .unwrap_or(if same.is_some() { 0o400 } else { 0o444 }),
         }
     }
+    /// Whether the sidecar is known to have the UID of every container that is injected into, so that it may send their
+    /// processes signals.
+    pub(super) fn is_of_all(self, spec: &PodSpec, targets: &[Target<'_>]) -> bool {
+        let pod = of_pod(spec);
+        let own = self.run_as_user.or(pod);
+        own.is_some() && targets.iter().all(|target| of_container(target, pod) == own)
+    }
+}
+
+fn of_pod(spec: &PodSpec) -> Option<i64> {
+    let context = spec.security_context.as_ref();
+    context.and_then(|context| context.run_as_user)
+}
+
+fn of_container(target: &Target<'_>, pod: Option<i64>) -> Option<i64> {
+    let context = target.container.security_context.as_ref();
+    context.and_then(|context| context.run_as_user).or(pod)
 }

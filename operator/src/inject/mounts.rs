@@ -1,7 +1,7 @@
 //! Where a container sees the files.
 
 use serde_json::{Value, json};
-use splitvault_api::{Refresh, Request};
+use splitvault_api::{Format, Refresh, Request};
 use splitvault_wire::pod as wire;
 
 use super::containers::{Target, Way};
@@ -18,20 +18,35 @@ pub(super) fn of(target: &Target<'_>, request: &Request) -> Vec<Value> {
             ]
         }
         (Way::File, None) => vec![env(wire::ENV_DIRECTORY)],
-        (Way::File, Some(path)) => {
-            let mut mount = env(mount_path(path, request.refresh));
-            if request.refresh == Refresh::Once {
-                mount["subPath"] = json!(wire::ENV_FILE);
-            }
+        // A file that stays as it is is mounted by itself. One that is replaced by rename needs its directory mounted.
+        (Way::File, Some(path)) if request.refresh == Refresh::Once => {
+            let mut mount = env(path);
+            mount["subPath"] = json!(usual_name(request.format));
             vec![mount]
         }
+        (Way::File, Some(path)) => vec![env(split(path).0)],
     }
 }
 
-/// A file that stays as it is is mounted by itself. One that is replaced by rename needs its directory mounted.
-fn mount_path(path: &str, refresh: Refresh) -> &str {
-    match refresh {
-        Refresh::Once => path,
-        Refresh::Every(_) => path.rsplit_once('/').map_or(path, |(directory, _)| directory),
+/// The name that the sidecar is to give the file or directory, where it is another one than usual.
+pub(super) fn file_name(request: &Request) -> Option<&str> {
+    let path = request
+        .path
+        .as_deref()
+        .filter(|_| request.refresh != Refresh::Once);
+    path.map(|path| split(path).1)
+        .filter(|name| *name != usual_name(request.format))
+}
+
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+const fn usual_name(format: Format) -> &'static str {
+    match format {
+        Format::Dotenv => wire::ENV_FILE,
+        Format::Json => wire::JSON_FILE,
+        Format::Yaml => wire::YAML_FILE,
+        Format::Files => wire::SET,
     }
 }

@@ -62,6 +62,27 @@ pub enum Refusal {
         /// The volume.
         name: &'static str,
     },
+    /// The annotation `path` ends with a name that the sidecar needs itself.
+    #[error(
+        "annotation splitvault.dev/path: a file cannot be named {name} there, as Splitvault needs the name or makes it \
+         while it writes: take another, or set splitvault.dev/refresh to false"
+    )]
+    FileTaken {
+        /// The name.
+        name: String,
+    },
+    /// Processes cannot be found from another container.
+    #[error(
+        "annotation splitvault.dev/on-change: Signal needs the pod's spec.shareProcessNamespace: true, as the sidecar \
+         does not see the processes of other containers without: set it, or take HTTP or RestartContainers"
+    )]
+    ProcessesNotShared,
+    /// Kubelets restart no pod in place.
+    #[error(
+        "annotation splitvault.dev/on-change: this cluster's kubelets cannot restart the containers of a pod in place \
+         (they can from Kubernetes 1.36 on): take Signal or HTTP, or set spec.onChange: Restart in the VaultSecret"
+    )]
+    NoRestartInPlace,
     /// The pod sets a variable that is Splitvault's.
     #[error("container {container} sets {name} itself: remove it, the name is Splitvault's")]
     VariableTaken {
@@ -89,6 +110,9 @@ impl Refusal {
             | Self::NameTaken { .. }
             | Self::MountTaken { .. }
             | Self::VolumeMounted { .. }
+            | Self::FileTaken { .. }
+            | Self::ProcessesNotShared
+            | Self::NoRestartInPlace
             | Self::VariableTaken { .. } => false,
         }
     }

@@ -2,18 +2,18 @@
 
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 use serde_json::{Value, json};
-use splitvault_api::{Refresh, Request};
+use splitvault_api::{Format, Mode, Refresh, Request};
 use splitvault_wire::pod as wire;
 
 use super::containers::{Target, Way};
 use super::identity::Identity;
-use super::{CONTAINER, Surroundings, has_exec, mode_variable};
+use super::{CONTAINER, Surroundings, has_exec, mode_variable, mounts, reaction};
 
 /// The volumes: memory only, and a token that is of no use elsewhere.
 pub(super) fn volumes(targets: &[Target<'_>]) -> Vec<Value> {
     let memory =
         |name: &str, limit: &str| json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": limit}});
-    // At most 1 MiB of variables in each of three files, each twice for a moment.
+    // At most 1 MiB of variables in each of three files, twice for a moment; escapes make them longer.
     let mut volumes = vec![memory(wire::ENV_VOLUME, "8Mi")];
     if has_exec(targets) {
         volumes.push(memory(wire::BIN_VOLUME, "16Mi"));
@@ -45,11 +45,14 @@ pub(super) fn container(
         "resources": resources(spec),
         "securityContext": security(identity),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": mounts(targets),
+        "volumeMounts": own_mounts(targets),
     });
     if request.refresh != Refresh::Once {
         let command = |word: &str| json!({"command": [wire::BINARY, word]});
         container["restartPolicy"] = json!("Always");
+        if let Some(rules) = reaction::restart_rules(request) {
+            container["restartPolicyRules"] = rules;
+        }
         container["lifecycle"] = json!({"postStart": {"exec": command("wait")}});
         if !around.environment_files {
             // The second gate where kubelet has no environment files; it never gives up.
@@ -87,10 +90,24 @@ fn environment(
     if targets.iter().any(|target| target.way == Way::Kubelet) {
         environment.push(text(wire::KUBELET, "1"));
     }
+    let format = format(request).map(|format| (wire::FORMAT, format));
+    let name = mounts::file_name(request).map(|name| (wire::FILE, name));
+    let more = format.into_iter().chain(name).chain(reaction::variables(request));
+    environment.extend(more.map(|(name, value)| text(name, value)));
     environment
 }
 
-fn mounts(targets: &[Target<'_>]) -> Vec<Value> {
+/// How the file is written, where that is not the usual way.
+fn format(request: &Request) -> Option<&'static str> {
+    match (request.mode, request.format) {
+        (Mode::Env, _) | (Mode::File, Format::Dotenv) => None,
+        (Mode::File, Format::Json) => Some(wire::FORMAT_JSON),
+        (Mode::File, Format::Yaml) => Some(wire::FORMAT_YAML),
+        (Mode::File, Format::Files) => Some(wire::FORMAT_FILES),
+    }
+}
+
+fn own_mounts(targets: &[Target<'_>]) -> Vec<Value> {
     let mut mounts = vec![
         json!({"name": wire::ENV_VOLUME, "mountPath": wire::ENV_DIRECTORY}),
         json!({"name": wire::TOKEN_VOLUME, "mountPath": wire::TOKEN_DIRECTORY, "readOnly": true}),

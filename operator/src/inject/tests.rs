@@ -1,6 +1,9 @@
 //! Pod in, pod out.
 
+mod changes;
 mod explanation;
+mod files;
+mod hooks;
 mod refused;
 mod sidecar;
 mod surroundings;

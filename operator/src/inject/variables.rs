@@ -93,26 +93,6 @@ fn warn_about_container(target: &Target<'_>, objects: &[Injectable], warnings: &
             "VaultSecrets win over what container {name} takes by envFrom"
         ));
     }
-    if target.way == Way::Exec && has_exec_hooks(container) {
-        warnings.push(format!(
-            "exec probes and hooks of container {name} do not have the variables"
-        ));
-    }
-}
-
-fn has_exec_hooks(container: &Container) -> bool {
-    let probes = [
-        &container.liveness_probe,
-        &container.readiness_probe,
-        &container.startup_probe,
-    ];
-    let lifecycle = container.lifecycle.as_ref();
-    let hooks = [
-        lifecycle.and_then(|lifecycle| lifecycle.post_start.as_ref()),
-        lifecycle.and_then(|lifecycle| lifecycle.pre_stop.as_ref()),
-    ];
-    probes.into_iter().flatten().any(|probe| probe.exec.is_some())
-        || hooks.into_iter().flatten().any(|hook| hook.exec.is_some())
 }
 
 /// Kubelet takes an empty value in a file for a variable that is not there.

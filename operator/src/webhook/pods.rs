@@ -59,14 +59,16 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
         .as_str()
         .filter(|name| !name.is_empty())
         .unwrap_or("default");
-    let (environment_files, objects) = tokio::join!(
-        webhook.environment_files.look(&state.client),
+    let (kubelets, objects) = tokio::join!(
+        webhook.kubelets.look(&state.client),
         lookup::objects(state, namespace, account, &asked.vault_secrets),
     );
+    let kubelets = kubelets.map_err(|_| Late)?;
     let around = Surroundings {
         config: &state.config,
         ca: &ca,
-        environment_files: environment_files.map_err(|_| Late)?,
+        environment_files: kubelets.environment_files,
+        restart_in_place: kubelets.restart_in_place,
     };
     Ok(match inject::inject(pod, asked, &objects, &around) {
         Ok(injection) => Answer::Patched {

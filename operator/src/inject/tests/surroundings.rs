@@ -46,19 +46,6 @@ fn a_pod_on_the_hosts_network_is_told_about_dns() {
 }
 
 #[test]
-fn what_does_not_see_the_variables_is_named() {
-    let mut pod = pod(json!([app()]));
-    pod["spec"]["containers"][0]["livenessProbe"] = json!({"exec": {"command": ["check"]}});
-    assert!(warned(&pod, &Names::Hidden, "probes"));
-    assert!(
-        !warned(&pod, &exposed(&["A"]), "probes"),
-        "kubelet's variables are in every process"
-    );
-    pod["spec"]["containers"][0]["livenessProbe"] = json!({"httpGet": {"port": 80}});
-    assert!(!warned(&pod, &Names::Hidden, "probes"));
-}
-
-#[test]
 fn variables_by_env_from_give_way_with_a_warning() {
     let mut pod = pod(json!([app()]));
     pod["spec"]["containers"][0]["envFrom"] = json!([{"configMapRef": {"name": "settings"}}]);

@@ -59,6 +59,7 @@ fn one_hidden_vault_secret_among_exposed_ones_keeps_all_names_out_of_the_pod() {
         config: &config,
         ca: "PEM",
         environment_files: true,
+        restart_in_place: true,
     };
     let injection = inject(&pod, &request(&pod), &objects, &around).unwrap();
     let got = patched(&pod, &injection);
@@ -76,27 +77,6 @@ fn the_file_is_mounted_read_only_and_nothing_else_changes() {
     );
     assert_eq!(got["env"], json!([gate()]));
     assert_eq!(got["command"], Value::Null);
-}
-
-#[test]
-fn a_path_mounts_its_directory_or_when_never_refreshed_the_file_itself() {
-    let pod = annotated(
-        annotated(pod(json!([bare()])), "mode", "file"),
-        "path",
-        "/etc/app/.env",
-    );
-    let got = &admitted(&pod, &Names::Hidden)["spec"]["containers"][0]["volumeMounts"][0];
-    assert_eq!(
-        (&got["mountPath"], &got["subPath"]),
-        (&json!("/etc/app"), &Value::Null)
-    );
-
-    let pod = annotated(annotated(pod, "refresh", "false"), "path", "/app/settings");
-    let got = &admitted(&pod, &Names::Hidden)["spec"]["containers"][0]["volumeMounts"][0];
-    assert_eq!(
-        (&got["mountPath"], &got["subPath"]),
-        (&json!("/app/settings"), &json!(".env"))
-    );
 }
 
 #[test]

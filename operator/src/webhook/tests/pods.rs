@@ -180,7 +180,7 @@ async fn without_an_api_server_or_a_certificate_nothing_is_guessed() {
     };
     let webhook = Webhook {
         state,
-        environment_files: Arc::default(),
+        kubelets: Arc::default(),
     };
     let review = Review::parse(review("CREATE", &pod(true), &Value::Null).to_string().as_bytes()).unwrap();
     assert!(matches!(
@@ -192,9 +192,9 @@ async fn without_an_api_server_or_a_certificate_nothing_is_guessed() {
 #[tokio::test]
 async fn the_version_is_asked_once() {
     let cluster = Cluster::new(vec![web(false)]);
-    let files = EnvironmentFiles::default();
+    let kubelets = Kubelets::default();
     for _ in 0..3 {
-        assert!(files.look(&cluster.client()).await.unwrap());
+        assert!(kubelets.look(&cluster.client()).await.unwrap().environment_files);
     }
     assert_eq!(cluster.asked(), ["/version"]);
 }
