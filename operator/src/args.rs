@@ -170,6 +170,9 @@ pub struct Pace {
     /// Seconds between two looks at a Secret that a VaultSecret imports.
     #[arg(long, env = "SPLITVAULT_POLL", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub poll: Duration,
+    /// Sidecars that may wait for changes at once, 32 KiB of memory each; further ones ask at their refresh.
+    #[arg(long, env = "SPLITVAULT_WAITING", value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u16).range(0..=60_000))]
+    pub waiting: u16,
     /// Seconds that requests in flight get to finish after SIGTERM.
     #[arg(long, env = "SPLITVAULT_DRAIN", value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub drain: Duration,

@@ -6,13 +6,18 @@
 mod admit;
 mod answer;
 mod audit;
+mod board;
 mod body;
 mod caller;
+mod expiry;
+mod face;
+mod follow;
 mod grant;
 mod problem;
 mod reviews;
 mod seal;
 mod tag;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -29,18 +34,23 @@ use axum::routing::post;
 use kube::Client;
 use splitvault_vault::Vault;
 use splitvault_wire::{DELIVER_PATH, DeliverError, DeliverRequest, DeliverResponse, Reason};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+pub use board::Board;
 use body::Unsent;
 pub use caller::Caller;
+use face::Face;
+pub use follow::follow;
 use reviews::Reviews;
+use wait::{Prepared, Waits};
 
 use crate::controller::Suspicions;
 use crate::crowd::{Crowd, Place};
 use crate::events::Events;
 use crate::metrics::Metrics;
-use crate::serve::Peer;
+use crate::serve::{Peer, Sitting};
 
 /// From the first byte of a body to its last.
 const BODY: Duration = Duration::from_secs(5);
@@ -67,8 +77,14 @@ pub struct Deliveries {
     pub metrics: Metrics,
     /// The certificates that sidecars are to trust from now on.
     pub bundle: Arc<ArcSwap<String>>,
+    /// Changes when those are others.
+    pub trusted: watch::Receiver<()>,
     /// Who is told when a stored row turns out to be tampered with.
     pub suspicions: Suspicions,
+    /// Who waits for a change; [`follow`] tells them.
+    pub board: Board,
+    /// Ends all waits.
+    pub shutdown: CancellationToken,
 }
 
 /// Why there is no delivery.
@@ -96,14 +112,24 @@ struct Question<'a> {
     peer: Option<IpAddr>,
     authorization: Option<&'a HeaderValue>,
     asked: &'a DeliverRequest,
+    /// The place of its connection.
+    sitting: Option<&'a Sitting>,
 }
 
 /// What a sidecar gets.
 enum Outcome {
     /// Its variables, sealed, and which revisions they are.
     Delivered(DeliverResponse, BTreeMap<String, u64>),
-    /// It has them already, in these revisions.
-    Current(BTreeMap<String, u64>),
+    /// It has them already.
+    Current(Current),
+}
+
+/// What a sidecar has already.
+struct Current {
+    /// In these revisions.
+    revisions: BTreeMap<String, u64>,
+    /// What the VaultSecrets look like, in the order of the request; `None` for one that is being processed.
+    faces: Option<Vec<Face>>,
 }
 
 struct Shared {
@@ -117,6 +143,15 @@ struct Shared {
 struct Gates {
     pods: Arc<Crowd<String>>,
     reviews: Reviews,
+    waits: Waits,
+}
+
+/// An outcome, and what it holds.
+struct Answered {
+    outcome: Outcome,
+    place: Place<String>,
+    /// When the sidecar would rather wait than hear that it has everything.
+    wait: Option<Prepared>,
 }
 
 /// What an answer holds until it is sent.
@@ -127,14 +162,23 @@ struct Held {
 
 /// `POST /v1/deliver`.
 pub fn router(deliveries: Deliveries) -> Router {
+    let Deliveries {
+        ref board,
+        ref trusted,
+        ref metrics,
+        ref shutdown,
+        ..
+    } = deliveries;
+    let waits = Waits::new(board.clone(), trusted.clone(), metrics.clone(), shutdown.clone());
     let shared = Shared {
-        deliveries,
         queue: Semaphore::new(QUEUE),
         at_once: Arc::new(Semaphore::new(AT_ONCE)),
         gates: Gates {
             pods: Crowd::new(OF_A_POD),
             reviews: Reviews::default(),
+            waits,
         },
+        deliveries,
     };
     Router::new()
         .route(DELIVER_PATH, post(deliver))
@@ -143,7 +187,8 @@ pub fn router(deliveries: Deliveries) -> Router {
 
 async fn deliver(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let start = Instant::now();
-    let outcome = match tokio::time::timeout(PATIENCE, shared.answer(request)).await {
+    // Boxed, so that a wait does not keep the room that the answer took.
+    let outcome = match tokio::time::timeout(PATIENCE, Box::pin(shared.answer(request))).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Refusal::new(
             Reason::Unavailable,
@@ -151,11 +196,20 @@ async fn deliver(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         )),
     };
     let (reason, response) = match outcome {
-        Ok((Outcome::Delivered(answer, _), held)) => match send(&answer, held) {
-            Ok(response) => ("Delivered", response),
-            Err(refusal) => (refusal.reason.as_str(), refuse(refusal)),
+        Ok((Answered { outcome, place, wait }, turn)) => match outcome {
+            Outcome::Delivered(answer, _) => match send(&answer, Held { turn, place }) {
+                Ok(response) => ("Delivered", response),
+                Err(refusal) => (refusal.reason.as_str(), refuse(refusal)),
+            },
+            Outcome::Current(Current { faces, .. }) => {
+                drop((turn, place));
+                shared.deliveries.metrics.delivered("Current", start.elapsed());
+                return match wait.zip(faces) {
+                    Some((prepared, faces)) => shared.gates.waits.wait(prepared, faces).await,
+                    None => StatusCode::NO_CONTENT.into_response(),
+                };
+            }
         },
-        Ok((Outcome::Current(_), _)) => ("Current", StatusCode::NO_CONTENT.into_response()),
         Err(refusal) => (refusal.reason.as_str(), refuse(refusal)),
     };
     shared.deliveries.metrics.delivered(reason, start.elapsed());
@@ -177,7 +231,7 @@ fn refuse(refusal: Refusal) -> Response {
 }
 
 impl Shared {
-    async fn answer(&self, request: Request) -> Result<(Outcome, Held), Refusal> {
+    async fn answer(&self, request: Request) -> Result<(Answered, OwnedSemaphorePermit), Refusal> {
         let busy = || Refusal::new(Reason::Unavailable, "the operator is busy; will try again");
         let _place = self.queue.try_acquire().map_err(|_| busy())?;
         let (parts, body) = request.into_parts();
@@ -190,9 +244,10 @@ impl Shared {
             peer,
             authorization: token.as_ref(),
             asked: &asked,
+            sitting: parts.extensions.get(),
         };
         let answer = self.deliveries.answer(&question, &self.gates).await;
-        answer.map(|(outcome, place)| (outcome, Held { turn, place }))
+        Ok((answer?, turn))
     }
 }
 

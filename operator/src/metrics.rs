@@ -1,6 +1,7 @@
 //! What the operator counts. Labels come from closed sets: no name, no namespace, no object.
 
 mod rotation;
+mod waits;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use rotation::Rotation;
+pub use waits::Waiting;
+use waits::Waits;
 
 /// Seconds: an admission is below the first, a reconcile of a thousand variables near the last.
 const BUCKETS: [f64; 11] = [
@@ -79,6 +82,7 @@ struct Inner {
     reconcile_duration: Histogram,
     deliveries: Family<Reason, Counter>,
     delivery_duration: Histogram,
+    waits: Waits,
     admissions: Family<Admission, Counter>,
     admission_duration: Family<Webhook, Histogram>,
     handshakes: Family<Server, Counter>,
@@ -111,6 +115,7 @@ impl Metrics {
             reconcile_duration: histogram(),
             deliveries: Family::default(),
             delivery_duration: histogram(),
+            waits: Waits::default(),
             admissions: Family::default(),
             admission_duration: Family::new_with_constructor(histogram as fn() -> Histogram),
             handshakes: Family::default(),
@@ -128,6 +133,7 @@ impl Metrics {
             rotation: Rotation::default(),
         };
         inner.rotation.register(&mut inner.registry);
+        inner.waits.register(&mut inner.registry);
         inner.register_work();
         inner.register_surroundings();
         Self(Arc::new(inner))

@@ -20,6 +20,7 @@ use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::sync::watch;
 
 pub use authority::{Authority, Issued, Leaf};
 pub use keeper::{Keeper, Names, Probe};
@@ -72,12 +73,27 @@ struct Current {
     server: ArcSwapOption<CertifiedKey>,
     client: ArcSwapOption<ClientConfig>,
     bundle: Arc<ArcSwap<String>>,
+    /// Marked when the bundle is another one.
+    trusted: watch::Sender<()>,
 }
 
 impl Certificates {
     /// The certificates (PEM) to trust now.
     pub fn bundle(&self) -> Arc<ArcSwap<String>> {
         Arc::clone(&self.0.bundle)
+    }
+
+    /// Changes when the certificates to trust are others.
+    pub fn trusted(&self) -> watch::Receiver<()> {
+        self.0.trusted.subscribe()
+    }
+
+    /// Has these certificates (PEM) trusted from now on.
+    pub(crate) fn trust(&self, bundle: &str) {
+        let before = self.0.bundle.swap(Arc::new(bundle.to_owned()));
+        if *before != bundle {
+            self.0.trusted.send_replace(());
+        }
     }
 
     /// How the operator connects to the store now; `None` before the first certificate.

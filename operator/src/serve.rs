@@ -1,5 +1,7 @@
 //! HTTP over TLS 1.3 on a listener, until told to stop: the shape of webhook and delivery.
 
+mod bench;
+
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,6 +25,8 @@ use tower::ServiceExt as _;
 
 use crate::crowd::{Crowd, Place};
 use crate::metrics::Metrics;
+use bench::Benches;
+pub use bench::{Bench, Sitting};
 
 /// From the first byte to the end of the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -32,6 +37,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(20);
 const STREAMS: u32 = 128;
 const HEADER_BYTES: u32 = 32 * 1024;
+/// A peer that says nothing for so long is asked by TCP whether it is there,
+const SILENCE: Duration = Duration::from_secs(30);
+/// again after each of these,
+const ASK: Duration = Duration::from_secs(10);
+/// and given up after so many without an answer.
+const ASKS: u32 = 3;
 /// One address may have one of so many connections: more than the pods of a node need that come from one address,
 /// and than an API server does, which sends its requests over few.
 const SHARE: usize = 8;
@@ -47,7 +58,10 @@ pub struct Limits {
     pub name: &'static str,
     /// Connections at once; more are closed, and those of one address beyond its share.
     pub connections: usize,
-    /// How long a connection may last: whoever says nothing, or reads nothing, does not keep its place for good.
+    /// Connections besides these whose requests are held back for long; see [`Sitting`].
+    pub bench: usize,
+    /// How long a connection may last that does not sit on the bench: whoever says nothing, or reads nothing, does not
+    /// keep its place for good.
     pub age: Duration,
 }
 
@@ -72,6 +86,7 @@ pub async fn serve(
         shutdown: shutdown.clone(),
         seats: Arc::new(Semaphore::new(limits.connections)),
         peers: Crowd::new((limits.connections / SHARE).max(1)),
+        benches: Benches::new(limits.bench, (limits.connections / SHARE).max(1)),
     });
     loop {
         let accepted = tokio::select! {
@@ -105,12 +120,13 @@ struct Door {
     shutdown: CancellationToken,
     seats: Arc<Semaphore>,
     peers: Arc<Crowd<IpAddr>>,
+    benches: Benches,
 }
 
 /// What a connection has until it ends.
 struct Seat {
-    _seat: OwnedSemaphorePermit,
-    _share: Place<IpAddr>,
+    seat: OwnedSemaphorePermit,
+    share: Place<IpAddr>,
 }
 
 impl Door {
@@ -122,10 +138,7 @@ impl Door {
         let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
             return self.metrics.handshake(name, "too_many");
         };
-        let seat = Seat {
-            _seat: seat,
-            _share: share,
-        };
+        let seat = Seat { seat, share };
         let outcome = match tokio::time::timeout(HANDSHAKE, self.handshake(tcp)).await {
             Ok(Ok(tls)) => {
                 self.metrics.handshake(name, "accepted");
@@ -139,6 +152,7 @@ impl Door {
 
     async fn handshake(&self, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         tcp.set_nodelay(true)?;
+        notice_death(&tcp)?;
         self.acceptor.accept(tcp).await
     }
 
@@ -150,25 +164,40 @@ impl Door {
             .keep_alive_interval(KEEP_ALIVE)
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(HEADER_BYTES);
+        let Seat { seat, share } = seat;
+        let sitting = self.benches.seat(peer.0, seat);
+        let place = sitting.clone();
         let service = self
             .router
             .clone()
             .map_request(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(peer);
+                request.extensions_mut().insert(place.clone());
                 request
             });
         let service = TowerToHyperService::new(service);
         let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(tls), service));
         // How a connection ends is its client's business.
-        tokio::select! {
-            _ended = connection.as_mut() => return drop(seat),
-            () = self.shutdown.cancelled() => {}
-            () = tokio::time::sleep(self.limits.age) => {}
+        loop {
+            tokio::select! {
+                _ended = connection.as_mut() => return drop((sitting, share)),
+                () = self.shutdown.cancelled() => break,
+                () = tokio::time::sleep(self.limits.age) => if !sitting.waits() { break },
+            }
         }
         connection.as_mut().graceful_shutdown();
         let _ended = tokio::time::timeout(GRACE, connection).await;
-        drop(seat);
+        drop((sitting, share));
     }
+}
+
+/// A connection whose other end is gone, with its node for example, breaks within a minute though nobody writes to it.
+fn notice_death(tcp: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(tcp, true)?;
+    sockopt::set_tcp_keepidle(tcp, SILENCE)?;
+    sockopt::set_tcp_keepintvl(tcp, ASK)?;
+    sockopt::set_tcp_keepcnt(tcp, ASKS)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! From the bytes of an answer to a delivery that is what was asked for.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body;
 use splitvault_crypto::sealing::{Algorithm, Context, KeyPair};
@@ -19,6 +22,18 @@ pub struct Answer {
     pub ca_bundle: String,
     /// What to send with the next question.
     pub tag: String,
+}
+
+/// What comes of a question.
+#[derive(Debug)]
+pub enum Answered {
+    /// Something that is not held yet.
+    New(Answer),
+    /// What is held is current.
+    Current {
+        /// After how long to ask again, when the operator has waited for a change or for its own end.
+        again: Option<Duration>,
+    },
 }
 
 impl Answer {
@@ -52,7 +67,7 @@ pub(crate) async fn read<B>(
     pod_uid: &str,
     vault_secrets: &[String],
     tag: Option<&str>,
-) -> Result<Option<Answer>, AskError>
+) -> Result<Answered, AskError>
 where
     B: Body<Data = Bytes, Error = hyper::Error>,
 {
@@ -63,7 +78,11 @@ where
         StatusCode::NO_CONTENT if tag.is_none() => {
             return Err(AskError::Malformed("no content, though nothing is held"));
         }
-        StatusCode::NO_CONTENT => return Ok(None),
+        StatusCode::NO_CONTENT => {
+            return Ok(Answered::Current {
+                again: retry_after(&head.headers),
+            });
+        }
         status => return Err(refusal(status, &body)),
     }
     let answer: DeliverResponse =
@@ -85,11 +104,17 @@ where
     if !names.eq(vault_secrets) {
         return Err(AskError::Malformed("other VaultSecrets than asked for"));
     }
-    Ok(Some(Answer {
+    Ok(Answered::New(Answer {
         delivery,
         ca_bundle,
         tag,
     }))
+}
+
+/// Seconds only (RFC 9110, section 10.2.3): an operator that sends a date sends no advice.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    seconds.parse().ok().map(Duration::from_secs)
 }
 
 async fn collect<B>(body: B) -> Result<Bytes, AskError>

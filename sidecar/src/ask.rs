@@ -2,25 +2,22 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use splitvault_crypto::{SecretBytes, SecretString};
 use splitvault_wire::{DELIVER_PATH, DeliverError, DeliverRequest, Problem};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use zeroize::Zeroizing;
 
-use crate::answer::{self, Answer, Ephemeral};
+use crate::answer::{self, Answered, Ephemeral};
+use crate::connection::Connection;
 use crate::pace::Urgency;
 use crate::settings::Settings;
 use crate::tls::{UntrustedCa, client_config};
@@ -28,7 +25,7 @@ use crate::tls::{UntrustedCa, client_config};
 /// The longest time for name resolution, connection and handshake together.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The longest time for a request and the whole of its answer.
+/// The longest time for a request and the whole of its answer, besides what the operator may wait.
 const EXCHANGE: Duration = Duration::from_secs(20);
 
 /// The longest token that makes sense, in bytes.
@@ -69,6 +66,9 @@ pub enum AskError {
     /// The connection broke.
     #[error("the connection to the operator broke: {0}")]
     Broken(#[from] hyper::Error),
+    /// The connection broke, or stayed silent, while the operator had nothing new to say.
+    #[error("the operator went away: {0}")]
+    WentAway(Box<Self>),
     /// The operator refuses, or is not ready to deliver.
     #[error(transparent)]
     Refused(DeliverError),
@@ -90,6 +90,14 @@ pub enum AskError {
 }
 
 impl AskError {
+    fn is_unsent(&self) -> bool {
+        match self {
+            Self::Broken(error) => error.is_canceled(),
+            Self::WentAway(error) => error.is_unsent(),
+            _ => false,
+        }
+    }
+
     pub(crate) const fn urgency(&self) -> Urgency {
         match self {
             Self::Refused(error) if error.reason.is_final() => Urgency::Slow,
@@ -100,6 +108,7 @@ impl AskError {
             | Self::TimedOut
             | Self::Broken(_)
             | Self::Status(_) => Urgency::Soon,
+            Self::WentAway(_) => Urgency::Later,
             Self::TooLong | Self::Malformed(_) | Self::Unsealed | Self::Key => Urgency::Slow,
         }
     }
@@ -114,6 +123,19 @@ pub struct Operator {
     token: PathBuf,
     pod_uid: String,
     vault_secrets: Vec<String>,
+    /// A connection on which a wait has ended: the next question follows at once.
+    open: Mutex<Option<Connection>>,
+}
+
+/// What to ask.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Question<'a> {
+    /// Of the answer that is held, if one is.
+    pub tag: Option<&'a str>,
+    /// What kept the last answer from being written.
+    pub problem: Option<&'a Problem>,
+    /// For how many seconds the operator may wait for a change.
+    pub wait_seconds: Option<u32>,
 }
 
 impl Operator {
@@ -131,6 +153,7 @@ impl Operator {
             token: settings.token.clone(),
             pod_uid: settings.pod_uid.clone(),
             vault_secrets: settings.vault_secrets.clone(),
+            open: Mutex::default(),
         })
     }
 
@@ -140,47 +163,79 @@ impl Operator {
     /// [`UntrustedCa`] when they cannot be used; those before stay.
     pub fn trust(&mut self, ca: &str) -> Result<(), UntrustedCa> {
         self.tls = client_config(ca)?;
+        // What was trusted before may not be any more.
+        drop(self.opened());
         Ok(())
     }
 
-    /// Asks for the variables; `None` when the answer would be the one with this tag. Tells of a problem with the last.
+    /// Asks for the variables.
     ///
     /// # Errors
     /// [`AskError`]
-    pub async fn ask(
-        &self,
-        tag: Option<&str>,
-        problem: Option<&Problem>,
-    ) -> Result<Option<Answer>, AskError> {
+    pub async fn ask(&self, question: Question<'_>) -> Result<Answered, AskError> {
         let key = Ephemeral::make()?;
-        let request = self.request(&key, tag, problem)?;
-        let tls = within(CONNECT, self.connect()).await?;
-        within(EXCHANGE, async {
-            let (mut sender, connection) = http1::handshake(TokioIo::new(tls)).await?;
-            // It ends with the sender; what breaks it reaches the sender too.
-            let driver = tokio::spawn(connection);
-            let answer = async {
-                let response = sender.send_request(request).await?;
-                answer::read(response, &key, &self.pod_uid, &self.vault_secrets, tag).await
-            };
-            let answer = answer.await;
-            driver.abort();
-            answer
-        })
-        .await
+        let request = self.request(&key, question)?;
+        let (mut connection, response) = self.exchange(request, question.wait_seconds).await?;
+        let answer = answer::read(response, &key, &self.pod_uid, &self.vault_secrets, question.tag);
+        let answer = within(EXCHANGE, answer).await?;
+        if matches!(answer, Answered::Current { again: Some(after) } if after.is_zero())
+            && within(EXCHANGE, connection.ready()).await.is_ok()
+        {
+            *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
+        }
+        Ok(answer)
     }
 
-    fn request(
+    fn opened(&self) -> Option<Connection> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Sends on the connection that is open, or on a new one.
+    async fn exchange(
         &self,
-        key: &Ephemeral,
-        tag: Option<&str>,
-        problem: Option<&Problem>,
-    ) -> Result<Request<Full<Bytes>>, AskError> {
+        request: Request<Full<Bytes>>,
+        wait_seconds: Option<u32>,
+    ) -> Result<(Connection, Response<Incoming>), AskError> {
+        if let Some(mut connection) = self.opened() {
+            match Self::sent(&mut connection, request.clone(), wait_seconds).await {
+                // The operator had closed it, and knows nothing of the request.
+                Err(error) if error.is_unsent() => {}
+                answer => return Ok((connection, answer?)),
+            }
+        }
+        let connect = Connection::open(&self.host, self.port, &self.name, &self.tls);
+        let mut connection = within(CONNECT, connect).await?;
+        let answer = Self::sent(&mut connection, request, wait_seconds).await?;
+        Ok((connection, answer))
+    }
+
+    async fn sent(
+        connection: &mut Connection,
+        request: Request<Full<Bytes>>,
+        wait_seconds: Option<u32>,
+    ) -> Result<Response<Incoming>, AskError> {
+        let wait = Duration::from_secs(wait_seconds.unwrap_or_default().into());
+        let answer = within(EXCHANGE + wait, connection.send(request)).await;
+        match answer {
+            Err(error @ (AskError::Broken(_) | AskError::TimedOut)) if wait_seconds.is_some() => {
+                Err(AskError::WentAway(Box::new(error)))
+            }
+            answer => answer,
+        }
+    }
+
+    fn request(&self, key: &Ephemeral, question: Question<'_>) -> Result<Request<Full<Bytes>>, AskError> {
+        let Question {
+            tag,
+            problem,
+            wait_seconds,
+        } = question;
         let body = DeliverRequest {
             public_key: key.public(),
             vault_secrets: self.vault_secrets.clone(),
             tag: tag.map(str::to_owned),
             problem: problem.cloned(),
+            wait_seconds,
         };
         let body = serde_json::to_vec(&body).map_err(|_| AskError::Malformed("the question"))?;
         let mut request = Request::new(Full::from(body));
@@ -197,23 +252,6 @@ impl Operator {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(AUTHORIZATION, bearer(&self.token)?);
         Ok(request)
-    }
-
-    async fn connect(&self) -> Result<TlsStream<TcpStream>, AskError> {
-        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await;
-        let tcp = tcp.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp));
-        let tcp = tcp.map_err(|source| AskError::Connect {
-            host: self.host.clone(),
-            port: self.port,
-            source,
-        })?;
-        let tls = TlsConnector::from(Arc::clone(&self.tls));
-        tls.connect(self.name.clone(), tcp)
-            .await
-            .map_err(|source| AskError::Handshake {
-                host: self.host.clone(),
-                source,
-            })
     }
 }
 

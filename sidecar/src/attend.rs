@@ -9,8 +9,8 @@ use splitvault_wire::Problem;
 use splitvault_wire::pod::{BIN_DIRECTORY, CA_FILE, COPIED_BINARY, GAVE_UP};
 use tokio::sync::watch;
 
-use crate::answer::Answer;
-use crate::ask::{AskError, Operator};
+use crate::answer::{Answer, Answered};
+use crate::ask::{AskError, Operator, Question};
 use crate::copy::copy;
 use crate::gate::{self, Revisions};
 use crate::log::{self, Changes};
@@ -105,6 +105,26 @@ fn trusted(settings: &Settings, target: &Target) -> Result<Operator, UntrustedCa
     Ok(operator)
 }
 
+/// When to ask again after all went well.
+enum Next {
+    /// Soon, to wait for changes of what was just delivered.
+    Settle,
+    /// The operator waited; after this.
+    Again(Duration),
+    /// The operator did not wait.
+    Refresh,
+}
+
+impl Next {
+    fn pause(&self, every: Duration) -> Duration {
+        match *self {
+            Self::Settle => pace::settle(every),
+            Self::Again(after) => pace::again(after, every),
+            Self::Refresh => pace::refresh(every),
+        }
+    }
+}
+
 struct Attendant {
     settings: Settings,
     target: Target,
@@ -131,9 +151,9 @@ impl Attendant {
         loop {
             let began_without = self.known.is_none();
             let pause = match self.round().await {
-                Ok(()) => {
+                Ok(next) => {
                     self.backoff.reset();
-                    self.settings.refresh.map(pace::refresh)
+                    self.settings.refresh.map(|every| next.pause(every))
                 }
                 Err(error) => self.pause_after(&error),
             };
@@ -151,10 +171,13 @@ impl Attendant {
     }
 
     /// Asks once, and writes what is new.
-    async fn round(&mut self) -> Result<(), RoundError> {
-        let Some(answer) = self.ask().await? else {
-            self.settle();
-            return Ok(());
+    async fn round(&mut self) -> Result<Next, RoundError> {
+        let answer = match self.ask().await? {
+            Answered::New(answer) => answer,
+            Answered::Current { again } => {
+                self.settle();
+                return Ok(again.map_or(Next::Refresh, Next::Again));
+            }
         };
         let revisions = answer.revisions();
         self.write(&answer, &revisions)?;
@@ -163,13 +186,18 @@ impl Attendant {
         log::say(format_args!("delivered: {}", gate::list(&revisions)));
         self.known = Some(revisions);
         self.tag = Some(answer.tag);
-        Ok(())
+        Ok(Next::Settle)
     }
 
-    async fn ask(&self) -> Result<Option<Answer>, AskError> {
-        self.operator
-            .ask(self.tag.as_deref(), self.problem.as_ref())
-            .await
+    /// With what is held, the operator may wait for a change.
+    async fn ask(&self) -> Result<Answered, AskError> {
+        let every = self.settings.refresh.filter(|_| self.tag.is_some());
+        let question = Question {
+            tag: self.tag.as_deref(),
+            problem: self.problem.as_ref(),
+            wait_seconds: every.map(pace::wait),
+        };
+        self.operator.ask(question).await
     }
 
     /// What the operator has is there.

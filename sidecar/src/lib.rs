@@ -9,6 +9,7 @@ mod answer;
 mod args;
 mod ask;
 mod attend;
+mod connection;
 mod copy;
 mod exec;
 mod format;
@@ -29,7 +30,8 @@ mod target;
 mod tls;
 mod wait;
 
-pub use ask::{AskError, Operator};
+pub use answer::{Answer, Answered};
+pub use ask::{AskError, Operator, Question};
 pub use format::{AppFile, Format};
 pub use gate::Revisions;
 pub use place::{Placed, place};

@@ -10,6 +10,8 @@ mod changes;
 mod delivery;
 #[path = "stories/files.rs"]
 mod files;
+#[path = "stories/fresh.rs"]
+mod fresh;
 #[path = "stories/no_plaintext.rs"]
 mod no_plaintext;
 #[path = "stories/requests.rs"]

@@ -28,9 +28,17 @@ pub struct DeliverRequest {
     /// Why the files of the last delivery are not there, if they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
+    /// For how many seconds the operator may hold its answer back as long as that would be 204; a change ends the wait.
+    /// An operator that does not know this, or has no room, answers at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_seconds: Option<u32>,
 }
 
 /// The answer with status 200. When the request's `tag` is that of the answer, the status is 204 and there is no body.
+///
+/// A 204 with the header `Retry-After` (RFC 9110, section 10.2.3), in seconds, ends a wait: the sidecar asks again after
+/// that, on the same connection if it stays open. Without the header nothing was waited for, and it asks at its next
+/// refresh.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliverResponse {
@@ -58,11 +66,12 @@ mod tests {
                 vault_secret: None,
                 kind: crate::ProblemKind::TooLongForKubelet,
             }),
+            wait_seconds: Some(60),
         };
         let json = serde_json::to_string(&request).unwrap();
         assert_eq!(
             json,
-            r#"{"publicKey":"Af/+","vaultSecrets":["web","db"],"tag":"t7","problem":{"kind":"TooLongForKubelet"}}"#
+            r#"{"publicKey":"Af/+","vaultSecrets":["web","db"],"tag":"t7","problem":{"kind":"TooLongForKubelet"},"waitSeconds":60}"#
         );
         assert_eq!(serde_json::from_str::<DeliverRequest>(&json).unwrap(), request);
     }
@@ -72,7 +81,22 @@ mod tests {
         let json = r#"{"publicKey":"","vaultSecrets":[]}"#;
         let request: DeliverRequest = serde_json::from_str(json).unwrap();
         assert_eq!((&request.tag, &request.problem), (&None, &None));
+        assert_eq!(request.wait_seconds, None);
         assert_eq!(serde_json::to_string(&request).unwrap(), json);
+    }
+
+    #[test]
+    fn what_a_newer_sidecar_says_besides_is_no_error() {
+        let json = r#"{"publicKey":"","vaultSecrets":[],"waitSeconds":5,"more":{"a":[1]}}"#;
+        let request: DeliverRequest = serde_json::from_str(json).unwrap();
+        assert_eq!(request.wait_seconds, Some(5));
+        for nonsense in ["-1", "1.5", "4294967296", "\"5\"", "[]"] {
+            let json = format!(r#"{{"publicKey":"","vaultSecrets":[],"waitSeconds":{nonsense}}}"#);
+            assert!(
+                serde_json::from_str::<DeliverRequest>(&json).is_err(),
+                "{nonsense}"
+            );
+        }
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! From an authenticated question to a sealed answer.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use splitvault_api::VaultSecret;
@@ -13,27 +11,27 @@ use tokio::time::Instant;
 
 use super::admit::admit;
 use super::audit::{audit, audit_unknown};
+use super::board::Topic;
 use super::caller::{bearer, review};
 use super::grant::{Grant, grant};
 use super::problem;
 use super::seal::seal;
 use super::tag::{Stored, tag};
-use super::{Caller, Deliveries, Gates, Outcome, Question, Refusal};
+use super::{Answered, Caller, Current, Deliveries, Gates, Outcome, Question, Refusal};
 use crate::controller::from_hex;
-use crate::crowd::Place;
 use crate::fault::Fault;
+
+/// VaultSecrets that one pod may wait for: as many as its annotation may name.
+const MOST_WAITED_FOR: usize = 32;
 
 impl Deliveries {
     /// Answers one question; whoever cannot be told who they are learns nothing.
-    pub(super) async fn answer(
-        &self,
-        question: &Question<'_>,
-        gates: &Gates,
-    ) -> Result<(Outcome, Place<String>), Refusal> {
+    pub(super) async fn answer(&self, question: &Question<'_>, gates: &Gates) -> Result<Answered, Refusal> {
         let Question {
             peer,
             authorization,
             asked,
+            sitting,
         } = *question;
         let missing = || Refusal::new(Reason::Unauthenticated, "send the pod's token as a bearer token");
         let token = bearer(authorization).ok_or_else(missing)?;
@@ -52,9 +50,20 @@ impl Deliveries {
             audit(&caller, asked, Err(&refusal));
             return Err(refusal);
         };
+        // Before anything is looked at, so that no change after it is missed.
+        let may_wait = asked.tag.is_some() && asked.vault_secrets.len() <= MOST_WAITED_FOR;
+        let seconds = asked.wait_seconds.filter(|seconds| may_wait && *seconds > 0);
+        let wait = seconds.and_then(|seconds| {
+            let topics = topics(&caller, asked);
+            gates.waits.prepare(&caller, token, seconds, topics, sitting)
+        });
         let outcome = self.answer_pod(&caller, asked, &key).await;
         audit(&caller, asked, outcome.as_ref());
-        Ok((outcome?, place))
+        Ok(Answered {
+            outcome: outcome?,
+            place,
+            wait,
+        })
     }
 
     async fn answer_pod(
@@ -154,7 +163,7 @@ impl Deliveries {
         grants: &[Grant],
         held: &str,
         bundle: &str,
-    ) -> Result<Option<BTreeMap<String, u64>>, Refusal> {
+    ) -> Result<Option<Current>, Refusal> {
         let mut all = Vec::with_capacity(grants.len());
         for grant in grants {
             let Some(described) = self.check(caller, grant).await? else {
@@ -170,7 +179,10 @@ impl Deliveries {
         let revisions = all
             .iter()
             .map(|(grant, described)| (grant.name.clone(), described.revision));
-        Ok((tag(stored, bundle) == held).then(|| revisions.collect()))
+        Ok((tag(stored, bundle) == held).then(|| Current {
+            revisions: revisions.collect(),
+            faces: grants.iter().map(|grant| grant.face).collect(),
+        }))
     }
 
     /// What is stored, which is what the status remembers or a later one.
@@ -235,6 +247,15 @@ impl Deliveries {
             }
         }
     }
+}
+
+/// What a pod waits for that asks for these.
+fn topics(caller: &Caller, asked: &DeliverRequest) -> Vec<Topic> {
+    let topic = |name: &String| Topic {
+        namespace: caller.namespace.clone(),
+        name: name.clone(),
+    };
+    asked.vault_secrets.iter().map(topic).collect()
 }
 
 fn unavailable(fault: Fault) -> Refusal {

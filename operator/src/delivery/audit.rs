@@ -16,7 +16,7 @@ pub(super) fn audit(caller: &Caller, asked: &DeliverRequest, outcome: Result<&Ou
     };
     let (reason, revisions) = match outcome {
         Ok(Outcome::Delivered(_, revisions)) => ("Delivered", listed(revisions)),
-        Ok(Outcome::Current(revisions)) => ("Current", listed(revisions)),
+        Ok(Outcome::Current(current)) => ("Current", listed(&current.revisions)),
         Err(refusal) if vouched(refusal.reason) => (refusal.reason.as_str(), asked.vault_secrets.join(",")),
         Err(refusal) => (refusal.reason.as_str(), String::new()),
     };

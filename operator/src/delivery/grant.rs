@@ -1,9 +1,10 @@
 //! Whether a VaultSecret may be handed out to a ServiceAccount now. Pure.
 
-use splitvault_api::{READY, Reason as Why, VaultSecret};
+use splitvault_api::{READY, VaultSecret};
 use splitvault_wire::Reason;
 
 use super::Refusal;
+use super::face::{Face, is_tampered};
 
 /// What is handed out: the environment of this UID, at least at this revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub(super) struct Grant {
     pub(super) revision: i64,
     /// The digest that the status remembers, hexadecimal.
     pub(super) digest: String,
+    /// What the VaultSecret looks like.
+    pub(super) face: Option<Face>,
 }
 
 /// Decides. A newer spec that cannot be processed does not take the last good revision away: pods that are moved to
@@ -41,11 +44,7 @@ pub(super) fn grant(name: &str, object: Option<&VaultSecret>, account: &str) -> 
         .conditions
         .iter()
         .find(|condition| condition.type_ == READY);
-    let reason = ready.map_or("", |ready| ready.reason.as_str());
-    if [Why::Tampered, Why::RolledBack]
-        .iter()
-        .any(|why| why.as_str() == reason)
-    {
+    if is_tampered(&status.conditions) {
         let message = ready.map(|ready| ready.message.clone()).unwrap_or_default();
         return Err(Refusal::new(
             Reason::Tampered,
@@ -58,6 +57,7 @@ pub(super) fn grant(name: &str, object: Option<&VaultSecret>, account: &str) -> 
             uid: uid.clone(),
             revision,
             digest,
+            face: Face::of(Some(object)),
         }),
         _ => Err(not_ready(&match ready {
             Some(ready) => format!("is not ready: {}", ready.message),

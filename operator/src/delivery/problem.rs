@@ -45,6 +45,7 @@ mod tests {
     fn told(vault_secret: Option<&str>, kind: ProblemKind) -> Option<(&'static str, String)> {
         let vault_secret = vault_secret.map(str::to_owned);
         tell(&DeliverRequest {
+            wait_seconds: None,
             public_key: Vec::new(),
             vault_secrets: vec!["web".to_owned(), "db".to_owned()],
             tag: None,

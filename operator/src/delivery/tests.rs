@@ -2,6 +2,8 @@
 
 mod refusals;
 mod trail;
+mod waiters;
+mod waits;
 
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -25,6 +27,10 @@ struct World {
     stores: Stores,
     router: Router,
     bundle: Arc<ArcSwap<String>>,
+    trusted: watch::Sender<()>,
+    board: Board,
+    shutdown: CancellationToken,
+    metrics: Metrics,
     key: KeyPair,
 }
 
@@ -78,20 +84,29 @@ async fn world() -> World {
     server.token("good", review("web-1", "u-1", "splitvault", "web"));
     let (suspicions, _) = controller::suspicions();
     let bundle = Arc::new(ArcSwap::from_pointee("PEM".to_owned()));
+    let (trusted, board, shutdown) = (watch::Sender::new(()), Board::default(), CancellationToken::new());
     let deliveries = Deliveries {
         client: server.client(),
         vault: Arc::clone(&stores.vault),
         events: Arc::new(Events::new(server.client(), None)),
         metrics: Metrics::new(),
         bundle: Arc::clone(&bundle),
+        trusted: trusted.subscribe(),
         suspicions,
+        board: board.clone(),
+        shutdown: shutdown.clone(),
     };
+    let metrics = deliveries.metrics.clone();
     let key = KeyPair::make(Algorithm::X25519).unwrap();
     World {
         server,
         stores,
         router: router(deliveries),
         bundle,
+        trusted,
+        board,
+        shutdown,
+        metrics,
         key,
     }
 }
@@ -111,6 +126,7 @@ impl World {
 
     fn request(&self, tag: Option<&str>) -> Vec<u8> {
         let request = DeliverRequest {
+            wait_seconds: None,
             public_key: self.key.public().to_bytes(),
             vault_secrets: vec!["web".to_owned()],
             tag: tag.map(str::to_owned),

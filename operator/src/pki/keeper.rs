@@ -198,7 +198,7 @@ impl Keeper {
         let client = authority.issue(Leaf::Client(OPERATOR_IDENTITY), now)?;
         self.certificates.connect_with(bundle, &client)?;
         self.certificates.serve_with(&server)?;
-        self.certificates.bundle().store(Arc::new(bundle.to_owned()));
+        self.certificates.trust(bundle);
         let ends = server.ends;
         self.held = Some(Held {
             bundle: bundle.to_owned(),

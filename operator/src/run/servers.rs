@@ -5,15 +5,41 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use splitvault_vault::Vault;
 use tokio::task::JoinSet;
 
 use super::{Operator, bind};
-use crate::delivery::{self, Deliveries};
+use crate::delivery::{self, Board, Deliveries};
 use crate::events::Events;
 use crate::names::VaultNames;
 use crate::serve::{Limits, serve};
 use crate::{controller, inject, webhook};
+
+/// Open files for everything but those who wait: other connections, databases.
+const OTHER_FILES: usize = 4096;
+
+/// How many sidecars may wait, given how many are to and how many files may be open. Raises that limit as far as it
+/// goes: container runtimes start processes with 1,024, for the sake of programs that use `select`.
+fn waiting(many: u16) -> usize {
+    let many = usize::from(many);
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = u64::try_from(many + OTHER_FILES).unwrap_or(u64::MAX);
+    let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let current = limit.current.map_or(wanted, |before| before.max(current));
+    let raised = Rlimit {
+        current: Some(current),
+        maximum: limit.maximum,
+    };
+    let files = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => Some(current),
+        Err(_) => limit.current,
+    };
+    let files = files.and_then(|files| usize::try_from(files).ok());
+    let most = files.map_or(many, |files| files.saturating_sub(OTHER_FILES).min(many));
+    tracing::info!(most, "sidecars that may wait for changes");
+    most
+}
 
 impl Operator {
     pub(super) async fn serve_delivery(
@@ -23,18 +49,28 @@ impl Operator {
         events: &Arc<Events>,
         suspicions: controller::Suspicions,
     ) -> anyhow::Result<()> {
+        let board = Board::default();
         let deliveries = Deliveries {
             client: self.client.clone(),
             vault: Arc::clone(vault),
             events: Arc::clone(events),
             metrics: self.metrics.clone(),
             bundle: self.certificates.bundle(),
+            trusted: self.certificates.trusted(),
             suspicions,
+            board: board.clone(),
+            shutdown: self.shutdown.clone(),
         };
+        tasks.spawn(delivery::follow(
+            self.client.clone(),
+            board,
+            self.shutdown.clone(),
+        ));
         let limits = Limits {
             name: "delivery",
             connections: 1024,
-            // A sidecar asks one question on each.
+            bench: waiting(self.args.pace.waiting),
+            // A sidecar asks a question or two on each.
             age: Duration::from_secs(60),
         };
         self.serve(
@@ -70,6 +106,7 @@ impl Operator {
         let limits = Limits {
             name: "webhook",
             connections: 256,
+            bench: 0,
             // The API server keeps its own, and connects anew.
             age: Duration::from_secs(10 * 60),
         };

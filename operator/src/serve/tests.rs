@@ -35,6 +35,7 @@ async fn served_for(router: Router, connections: usize, age: Duration) -> Served
     let limits = Limits {
         name: "test",
         connections,
+        bench: connections,
         age,
     };
     let config = certificates.server_config().unwrap();
@@ -67,15 +68,15 @@ impl Served {
 
     /// A good client at this address.
     async fn from(&self, address: [u8; 4]) -> ClientStream<TcpStream> {
+        self.try_from(address).await.unwrap()
+    }
+
+    async fn try_from(&self, address: [u8; 4]) -> io::Result<ClientStream<TcpStream>> {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((address, 0).into()).unwrap();
-        let (tcp, bundle) = (
-            socket.connect(self.address).await.unwrap(),
-            self.authority.bundle(),
-        );
+        let (tcp, bundle) = (socket.connect(self.address).await?, self.authority.bundle());
         self.over(tcp, bundle, "operator.vault.svc", &rustls::version::TLS13)
             .await
-            .unwrap()
     }
 
     async fn over(
@@ -239,4 +240,70 @@ async fn whoever_says_nothing_does_not_keep_a_place_for_good() {
         }
     };
     assert!(request(&mut next).await.ends_with("hello"));
+}
+
+/// Holds a request back on the bench until it is told to go.
+fn holding(go: &Arc<Notify>) -> Router {
+    let go = Arc::clone(go);
+    let hold = async move |axum::Extension(sitting): axum::Extension<Sitting>| {
+        let _bench = sitting.bench().unwrap();
+        go.notified().await;
+        "at last"
+    };
+    hello().route("/hold", get(hold))
+}
+
+async fn hold(served: &Served) -> ClientStream<TcpStream> {
+    let mut stream = served.good().await;
+    stream
+        .write_all(b"GET /hold HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn who_waits_leaves_its_seat_and_outlives_the_age_of_a_connection() {
+    let go = Arc::new(Notify::new());
+    let served = served_for(holding(&go), 1, Duration::from_millis(300)).await;
+    let mut waits = hold(&served).await;
+    // Each of these has the only seat, until it is too old.
+    for _ in 0..3 {
+        let mut silent = loop {
+            if let Ok(next) = served.try_from([127, 0, 0, 2]).await {
+                break next;
+            }
+        };
+        let _ended = silent.read_to_end(&mut Vec::new()).await;
+    }
+    go.notify_one();
+    let mut answer = String::new();
+    let _ended = waits.read_to_string(&mut answer).await;
+    assert!(answer.ends_with("at last"), "{answer}");
+}
+
+/// Tells when it is dropped.
+struct Leaves(Arc<Notify>);
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[tokio::test]
+async fn who_goes_away_while_it_waits_is_noticed() {
+    let gone = Arc::new(Notify::new());
+    let begun = Arc::new(Notify::new());
+    let (leaves, tell) = (Arc::clone(&gone), Arc::clone(&begun));
+    let forever = async move || {
+        let _leaves = Leaves(leaves);
+        tell.notify_one();
+        std::future::pending::<&str>().await
+    };
+    let served = served(Router::new().route("/hold", get(forever)), 64).await;
+    let waits = hold(&served).await;
+    begun.notified().await;
+    drop(waits);
+    gone.notified().await;
 }

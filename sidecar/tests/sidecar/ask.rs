@@ -1,14 +1,26 @@
 //! One question, and every answer that an operator, or somebody else, may give.
 
-use splitvault_sidecar::{AskError, Operator as Client, client_config};
+use splitvault_sidecar::{Answered, AskError, Operator as Client, Question, client_config};
 use splitvault_wire::{Delivery, REQUEST_LIMIT, Reason};
 
 use crate::operator::{Operator, Reply, TAG, TOKEN, request_line};
 
 pub(crate) async fn ask(operator: &Operator) -> Result<Option<Delivery>, AskError> {
     let client = Client::new(&operator.settings()).unwrap();
-    let answer = client.ask(None, None).await?;
-    Ok(answer.map(|answer| answer.delivery))
+    Ok(match client.ask(Question::default()).await? {
+        Answered::New(answer) => Some(answer.delivery),
+        Answered::Current { .. } => None,
+    })
+}
+
+const HELD: Question<'_> = Question {
+    tag: Some(TAG),
+    problem: None,
+    wait_seconds: None,
+};
+
+fn is_current(answer: Result<Answered, AskError>) -> bool {
+    matches!(answer.unwrap(), Answered::Current { again: None })
 }
 
 pub(crate) async fn failure(reply: Reply) -> AskError {
@@ -40,8 +52,8 @@ async fn variables_arrive_byte_for_byte() {
 async fn the_question_is_in_the_protocol() {
     let operator = Operator::start(&[Reply::Current]).await;
     let client = Client::new(&operator.settings()).unwrap();
-    assert!(client.ask(Some(TAG), None).await.unwrap().is_none());
-    assert!(client.ask(Some(TAG), None).await.unwrap().is_none());
+    assert!(is_current(client.ask(HELD).await));
+    assert!(is_current(client.ask(HELD).await));
     let asked = operator.asked();
     assert!(asked[0].head.starts_with(&request_line()), "{}", asked[0].head);
     assert!(
@@ -91,7 +103,11 @@ async fn another_authority_is_refused() {
     );
     let mut settings = operator.settings();
     settings.ca.clone_from(&other.ca);
-    let error = Client::new(&settings).unwrap().ask(None, None).await.unwrap_err();
+    let error = Client::new(&settings)
+        .unwrap()
+        .ask(Question::default())
+        .await
+        .unwrap_err();
     assert!(matches!(error, AskError::Handshake { .. }), "{error:?}");
     assert!(operator.asked().is_empty(), "the token was not sent");
 }
@@ -111,7 +127,11 @@ async fn nobody_there_is_told() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     settings.port = free.local_addr().unwrap().port();
     drop(free);
-    let error = Client::new(&settings).unwrap().ask(None, None).await.unwrap_err();
+    let error = Client::new(&settings)
+        .unwrap()
+        .ask(Question::default())
+        .await
+        .unwrap_err();
     assert!(matches!(error, AskError::Connect { .. }), "{error:?}");
 }
 
@@ -141,10 +161,10 @@ async fn new_certificates_replace_the_old_ones() {
     let mut settings = new.settings();
     settings.ca.clone_from(&old.ca);
     let mut client = Client::new(&settings).unwrap();
-    assert!(client.ask(Some(TAG), None).await.is_err());
+    assert!(client.ask(HELD).await.is_err());
     assert!(client.trust("nonsense").is_err());
     client.trust(&new.ca).unwrap();
-    assert!(client.ask(Some(TAG), None).await.unwrap().is_none());
+    assert!(is_current(client.ask(HELD).await));
     assert!(
         client_config(&format!("{}{}", old.ca, new.ca)).is_ok(),
         "both, while they overlap"

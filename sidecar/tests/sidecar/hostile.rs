@@ -23,6 +23,7 @@ async fn an_answer_for_another_pod_or_key_does_not_open() {
         };
         delivered(
             &DeliverRequest {
+                wait_seconds: None,
                 public_key,
                 ..request.clone()
             },

@@ -15,3 +15,4 @@ mod readers;
 mod refresh;
 mod render;
 mod token;
+mod waits;

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 pub(crate) const POD: &str = "0d9f3c6e-pod";
 /// Of every answer.
@@ -29,6 +30,8 @@ pub(crate) const TOKEN: &str = "header.payload.signature";
 pub(crate) struct Asked {
     pub(crate) head: String,
     pub(crate) request: DeliverRequest,
+    /// How many came before it on its connection.
+    pub(crate) nth: usize,
 }
 
 /// What to answer.
@@ -38,6 +41,12 @@ pub(crate) enum Reply {
     Web(u64, &'static [(&'static str, &'static str)]),
     /// 204
     Current,
+    /// 204 after a wait, with what stands in `Retry-After`; the connection stays open.
+    Waited(&'static str),
+    /// No answer, as long as the sidecar waits for one.
+    Held,
+    /// The connection breaks.
+    Broken,
     Refuse(Reason),
     /// Whatever this makes of the question, as bytes on the connection, which then ends.
     Raw(fn(&DeliverRequest) -> Vec<u8>),
@@ -157,10 +166,45 @@ async fn answer(
     ca: &str,
 ) -> std::io::Result<()> {
     let mut tls = BufReader::new(acceptor.accept(tcp).await?);
+    for nth in 0.. {
+        let Some((head, request)) = question(&mut tls).await? else {
+            return Ok(());
+        };
+        asked.lock().unwrap().push(Asked {
+            head,
+            request: request.clone(),
+            nth,
+        });
+        let reply = {
+            let mut replies = replies.lock().unwrap();
+            if replies.len() > 1 {
+                replies.remove(0)
+            } else {
+                replies[0].clone()
+            }
+        };
+        match reply {
+            Reply::Held => {
+                // Until the sidecar goes.
+                tls.read_u8().await?;
+            }
+            Reply::Broken => return Ok(()),
+            ref other => tls.write_all(&bytes(other, &request, ca)).await?,
+        }
+        if !matches!(reply, Reply::Waited(_)) {
+            break;
+        }
+    }
+    tls.shutdown().await
+}
+
+async fn question(
+    tls: &mut BufReader<TlsStream<TcpStream>>,
+) -> std::io::Result<Option<(String, DeliverRequest)>> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if tls.read_line(&mut head).await? == 0 {
-            return Ok(());
+            return Ok(None);
         }
     }
     let length = head
@@ -169,21 +213,7 @@ async fn answer(
         .unwrap();
     let mut body = vec![0; length.parse().unwrap()];
     tls.read_exact(&mut body).await?;
-    let request: DeliverRequest = serde_json::from_slice(&body).unwrap();
-    asked.lock().unwrap().push(Asked {
-        head,
-        request: request.clone(),
-    });
-    let reply = {
-        let mut replies = replies.lock().unwrap();
-        if replies.len() > 1 {
-            replies.remove(0)
-        } else {
-            replies[0].clone()
-        }
-    };
-    tls.write_all(&bytes(&reply, &request, ca)).await?;
-    tls.shutdown().await
+    Ok(Some((head, serde_json::from_slice(&body).unwrap())))
 }
 
 fn bytes(reply: &Reply, request: &DeliverRequest, ca: &str) -> Vec<u8> {
@@ -195,6 +225,10 @@ fn bytes(reply: &Reply, request: &DeliverRequest, ca: &str) -> Vec<u8> {
             delivered(request, &delivery, POD, ca)
         }
         Reply::Current => b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(),
+        Reply::Waited(after) => {
+            format!("HTTP/1.1 204 No Content\r\nretry-after: {after}\r\n\r\n").into_bytes()
+        }
+        Reply::Held | Reply::Broken => Vec::new(),
         Reply::Refuse(reason) => {
             let message = format!("VaultSecret web: {reason} for a test");
             let error = DeliverError {
