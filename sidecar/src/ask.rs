@@ -17,6 +17,7 @@ use splitvault_wire::{DELIVER_PATH, DeliverError, DeliverRequest, Problem};
 use zeroize::Zeroizing;
 
 use crate::answer::{self, Answered, Ephemeral};
+use crate::clock;
 use crate::connection::Connection;
 use crate::pace::Urgency;
 use crate::settings::Settings;
@@ -53,7 +54,7 @@ pub enum AskError {
         source: io::Error,
     },
     /// Somebody answers who is not the operator, or who does not speak TLS 1.3.
-    #[error("{host} does not prove to be the operator: {source}")]
+    #[error("{host} does not prove to be the operator: {}", clock::told(source))]
     Handshake {
         /// Host name or address.
         host: String,

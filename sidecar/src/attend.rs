@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::answer::{Answer, Answered};
 use crate::ask::{AskError, Operator, Question};
+use crate::clock;
 use crate::copy::copy;
 use crate::gate::{self, Revisions};
 use crate::log::{self, Changes};
@@ -46,16 +47,21 @@ pub(crate) enum AttendError {
 /// # Errors
 /// [`AttendError`], before anything was fetched.
 pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
-    let target = Target::open(&settings.directory, settings.file_mode)?;
-    if Path::new(BIN_DIRECTORY).is_dir() {
-        copy(Path::new(COPIED_BINARY)).map_err(AttendError::Copy)?;
-    }
-    let operator = trusted(&settings, &target)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(RESOLVERS)
         .build()
         .map_err(AttendError::Start)?;
+    // First: until it is listened for, SIGTERM is lost on process 1 of a container.
+    let mut stop = {
+        let _inside = runtime.enter();
+        Stop::listen().map_err(AttendError::Start)?
+    };
+    let target = Target::open(&settings.directory, settings.file_mode)?;
+    if Path::new(BIN_DIRECTORY).is_dir() {
+        copy(Path::new(COPIED_BINARY)).map_err(AttendError::Copy)?;
+    }
+    let operator = trusted(&settings, &target)?;
     let known = gate::read(&target, &settings.vault_secrets);
     // What is done after a change is done beside the questions, with a target of its own.
     let (changes, seen) = watch::channel(0);
@@ -77,17 +83,16 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
         changes,
     };
     let ended = runtime.block_on(async {
-        let mut stop = Stop::listen()?;
-        Ok(tokio::select! {
+        tokio::select! {
             () = stop.asked() => ExitCode::SUCCESS,
             () = attendant.attend() => ExitCode::SUCCESS,
             code = react(&reaction, distance, &beside, seen.clone()) => code.into(),
             () = sweep(&beside, &modes, seen.clone()) => ExitCode::SUCCESS,
-        })
+        }
     });
     // Not by dropping it: that would wait for a name server that does not answer.
     runtime.shutdown_background();
-    ended.map_err(AttendError::Start)
+    Ok(ended)
 }
 
 /// The certificates that the operator sent an earlier run of this container are newer than those in the pod's spec.
@@ -246,6 +251,12 @@ impl Attendant {
     fn pause_after(&mut self, error: &RoundError) -> Option<Duration> {
         let urgency = self.urgency(error);
         let pause = self.backoff.next(urgency);
+        let clock = error
+            .is_about_token()
+            .then(|| clock::of_token(&self.settings.token));
+        let error = clock
+            .flatten()
+            .map_or_else(|| error.to_string(), |clock| format!("{error}; {clock}"));
         match (&self.known, self.settings.refresh) {
             (None, _) => {
                 self.reasons.say(format_args!("no variables yet: {error}"));

@@ -9,6 +9,7 @@ mod answer;
 mod args;
 mod ask;
 mod attend;
+mod clock;
 mod connection;
 mod copy;
 mod exec;

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use splitvault_wire::Reason;
+
 use crate::ask::AskError;
 use crate::pace::Urgency;
 use crate::render::RenderError;
@@ -18,6 +20,11 @@ pub(crate) enum RoundError {
 }
 
 impl RoundError {
+    /// Whether the token was not taken for one.
+    pub(crate) fn is_about_token(&self) -> bool {
+        matches!(self, Self::Ask(AskError::Refused(refused)) if refused.reason == Reason::Unauthenticated)
+    }
+
     /// How soon another try may be of use.
     pub(crate) const fn urgency(&self) -> Urgency {
         match self {

@@ -3,6 +3,7 @@
 
 mod ask;
 mod attend;
+mod clock;
 mod exec;
 mod formats;
 mod hold;
@@ -10,6 +11,7 @@ mod hostile;
 mod memory;
 mod operator;
 mod process;
+mod protect;
 mod reaction;
 mod readers;
 mod refresh;
