@@ -153,6 +153,8 @@ impl Attendant {
             None => log::say(format_args!("asks for {names}")),
             Some(known) => log::say(format_args!("the files are there: {}", gate::list(known))),
         }
+        let first = pace::first(self.known.is_some(), self.settings.refresh);
+        tokio::time::sleep(first).await;
         loop {
             let began_without = self.known.is_none();
             let pause = match self.round().await {

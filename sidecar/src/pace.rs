@@ -30,7 +30,8 @@ impl Urgency {
     }
 }
 
-/// Exponential back-off. The pauses of many pods that started together drift apart.
+/// Exponential back-off with full jitter: the pause is anything up to a ceiling that doubles, so that the tries of many
+/// pods that started together are spread evenly from the first retry on.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     failures: u32,
@@ -41,10 +42,7 @@ impl Backoff {
     pub(crate) fn next(&mut self, urgency: Urgency) -> Duration {
         let pause = ceiling(urgency, self.failures);
         self.failures = self.failures.saturating_add(1);
-        match urgency {
-            Urgency::Later => pause.mul_f64(fraction(random())),
-            Urgency::Soon | Urgency::Slow => spread(pause, random()),
-        }
+        full_jitter(pause)
     }
 
     /// The next failure is the first one again.
@@ -65,6 +63,13 @@ fn spread(pause: Duration, random: u16) -> Duration {
 
 fn fraction(random: u16) -> f64 {
     f64::from(random) / f64::from(u16::MAX)
+}
+
+/// The pause before the first question. An application that waits for its variables waits for nothing else; a sidecar
+/// whose files are there, as after a restart of its node or of all pods, lets others go first.
+pub(crate) fn first(files_are_there: bool, every: Option<Duration>) -> Duration {
+    let patience = every.filter(|_| files_are_there).map(|every| every.min(SETTLE));
+    patience.map_or(Duration::ZERO, full_jitter)
 }
 
 /// The pause after a delivery: those that started together do not all come again at once, and nothing is missed, as
@@ -92,7 +97,7 @@ pub(crate) fn refresh(every: Duration) -> Duration {
 
 /// Between nothing and all of a pause.
 pub(crate) fn full_jitter(pause: Duration) -> Duration {
-    pause.mul_f64(f64::from(random()) / f64::from(u16::MAX))
+    pause.mul_f64(fraction(random()))
 }
 
 /// Good enough for spreading load, and for nothing else.
@@ -117,10 +122,8 @@ mod tests {
     #[test]
     fn a_success_starts_it_over() {
         let mut backoff = Backoff::default();
-        for _ in 0..20 {
-            backoff.next(Urgency::Soon);
-        }
-        assert!(backoff.next(Urgency::Soon) >= Duration::from_secs(5));
+        let longest = (0..100).map(|_| backoff.next(Urgency::Soon)).max();
+        assert!(longest > Some(Duration::from_secs(5)));
         backoff.reset();
         assert!(backoff.next(Urgency::Soon) <= Duration::from_millis(200));
     }
@@ -168,6 +171,60 @@ mod tests {
             late > Duration::from_secs(8) && late <= Duration::from_secs(10),
             "{late:?}"
         );
+    }
+
+    /// When each of so many pods tries, from the failure of its first try on, which is the same moment for all.
+    fn retries(pods: usize, end: Duration) -> Vec<Duration> {
+        let of_pod = |_| {
+            let (mut backoff, mut at) = (Backoff::default(), Duration::ZERO);
+            std::iter::from_fn(move || {
+                at += backoff.next(Urgency::Soon);
+                Some(at)
+            })
+            .take_while(move |at| *at < end)
+        };
+        (0..pods).flat_map(of_pod).collect()
+    }
+
+    /// How many of these moments are in the fullest of slots of this length between two moments.
+    fn fullest(moments: &[Duration], from: Duration, to: Duration, slot: Duration) -> usize {
+        let mut slots = std::collections::BTreeMap::<u128, usize>::new();
+        for moment in moments.iter().filter(|moment| (from..to).contains(moment)) {
+            *slots.entry(moment.as_micros() / slot.as_micros()).or_default() += 1;
+        }
+        slots.into_values().max().unwrap_or_default()
+    }
+
+    #[test]
+    fn ten_thousand_pods_that_failed_together_do_not_come_back_together() {
+        let (slot, minute) = (Duration::from_millis(10), Duration::from_secs(60));
+        let retries = retries(10_000, minute);
+        let of = |from, to| {
+            fullest(
+                &retries,
+                Duration::from_millis(from),
+                Duration::from_millis(to),
+                slot,
+            )
+        };
+        // 500 first retries in each slot, and some second ones. In step they would be 10,000.
+        assert!(of(0, 400) < 1000, "{}", of(0, 400));
+        assert!(of(1000, 5000) < 250, "{}", of(1000, 5000));
+        // One in five seconds of each pod: 20 in each slot.
+        assert!(of(30_000, 60_000) < 60, "{}", of(30_000, 60_000));
+    }
+
+    #[test]
+    fn ten_thousand_restarted_sidecars_do_not_ask_together_and_no_application_waits_for_that() {
+        let every = Some(Duration::from_secs(60));
+        let moments: Vec<_> = (0..10_000).map(|_| first(true, every)).collect();
+        let fullest = fullest(&moments, Duration::ZERO, SETTLE, Duration::from_millis(10));
+        assert!(fullest < 75, "25 in each slot of 10 ms, not {fullest}");
+        assert!(moments.iter().all(|moment| *moment <= SETTLE));
+        assert!(first(true, Some(Duration::from_secs(1))) <= Duration::from_secs(1));
+        for none in [first(false, every), first(false, None), first(true, None)] {
+            assert_eq!(none, Duration::ZERO);
+        }
     }
 
     #[test]
