@@ -6,6 +6,7 @@ mod failure;
 mod finalizer;
 mod generate;
 mod observe;
+mod output;
 mod pace;
 mod plan;
 mod reconcile;
@@ -38,6 +39,7 @@ use crate::events::Events;
 use crate::metrics::Metrics;
 
 pub use failure::{Failure, Next};
+pub use output::Outputs;
 pub use pace::Followed;
 pub use room::Room;
 pub use sealed::Tally;
@@ -74,6 +76,8 @@ pub struct Context {
     pub room: Room,
     /// The objects that should be sealed anew.
     pub tally: Tally,
+    /// The Secrets that are maintained as well.
+    pub outputs: Outputs,
 }
 
 /// Tells the controller that an object's stored content looks wrong.

@@ -32,6 +32,8 @@ struct State {
     /// Writes until everything ends.
     left: Option<usize>,
     allowed: Vec<Value>,
+    /// Objects that got a UID here.
+    made: usize,
 }
 
 impl Server {
@@ -201,6 +203,10 @@ impl State {
             return failure(409);
         }
         body["metadata"]["resourceVersion"] = json!("1");
+        if body["metadata"]["uid"].is_null() {
+            self.made += 1;
+            body["metadata"]["uid"] = json!(format!("made-{}", self.made));
+        }
         self.objects.insert(path, body.clone());
         (201, body)
     }

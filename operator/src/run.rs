@@ -214,6 +214,7 @@ impl Operator {
             grantee: format!("{}:{}", self.args.namespace, self.args.service_account),
             room: controller::Room::default(),
             tally: controller::Tally::default(),
+            outputs: controller::Outputs::default(),
         };
         let (renews, renewed) = watch::channel(upkeep::current(&vault));
         let concurrency = self.args.pace.concurrency;

@@ -1,5 +1,7 @@
 //! Kubernetes Secrets, read into memory that is zeroized and never through a client that quotes what it reads.
 
+pub mod owned;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -211,10 +213,19 @@ fn path(namespace: &str, name: &str) -> Option<String> {
 }
 
 fn request(method: Method, path: &str, body: Option<(&str, Vec<u8>)>) -> Result<Request<Body>, Fault> {
+    request_as("application/json", method, path, body)
+}
+
+fn request_as(
+    accept: &str,
+    method: Method,
+    path: &str,
+    body: Option<(&str, Vec<u8>)>,
+) -> Result<Request<Body>, Fault> {
     let builder = Request::builder()
         .method(method)
         .uri(path)
-        .header("accept", "application/json");
+        .header("accept", accept);
     let built = match body {
         Some((kind, bytes)) => builder.header("content-type", kind).body(Body::from(bytes)),
         None => builder.body(Body::empty()),

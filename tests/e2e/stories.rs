@@ -14,6 +14,8 @@ mod files;
 mod fresh;
 #[path = "stories/no_plaintext.rs"]
 mod no_plaintext;
+#[path = "stories/output.rs"]
+mod output;
 #[path = "stories/requests.rs"]
 mod requests;
 #[path = "stories/restraint.rs"]

@@ -49,7 +49,7 @@ fn every_vault_secret_is_one() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 2);
+    assert_eq!(seen, 3);
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub struct Desired {
     pub retain: bool,
     /// Whether the stored content is left as it is.
     pub suspend: bool,
+    /// The name of a Kubernetes Secret that is maintained as well.
+    pub output: Option<String>,
 }
 
 /// Where variables come from.
@@ -67,6 +69,14 @@ pub enum SpecError {
         /// The field, below `spec`.
         field: &'static str,
     },
+    /// The Secret to be written is the one that is read.
+    #[error(
+        "spec.output.secretName and spec.source.secretRef.name are both {name}: name another Secret for the output"
+    )]
+    OutputIsSource {
+        /// The Secret.
+        name: String,
+    },
     /// No base64.
     #[error("spec.source.sealed.payload is not base64: make it again with `splitvault seal`")]
     NotBase64,
@@ -101,6 +111,7 @@ impl SpecError {
             Self::NoSource | Self::NotOneSource | Self::GeneratedTwice { .. } | Self::OutOfRange { .. } => {
                 Reason::SourceInvalid
             }
+            Self::OutputIsSource { .. } => Reason::OutputInvalid,
             Self::NotBase64 | Self::CutOff | Self::UnknownFormat | Self::OtherKey { .. } => {
                 Reason::SealedInvalid
             }
@@ -115,10 +126,9 @@ impl VaultSecretSpec {
     /// [`SpecError::NotSupported`] for the first such field.
     pub fn supported(&self) -> Result<(), SpecError> {
         let refuse = |field, value| Err(SpecError::NotSupported { field, value });
-        match (self.on_change, &self.output) {
-            (Some(OnChange::Restart), _) => refuse("onChange", ": Restart"),
-            (_, Some(_)) => refuse("output", ""),
-            (None | Some(OnChange::None), None) => Ok(()),
+        match self.on_change {
+            Some(OnChange::Restart) => refuse("onChange", ": Restart"),
+            None | Some(OnChange::None) => Ok(()),
         }
     }
 }
@@ -140,8 +150,21 @@ impl TryFrom<&VaultSecretSpec> for Desired {
             })?,
             retain: spec.deletion_policy == Some(DeletionPolicy::Retain),
             suspend: spec.suspend.unwrap_or(false),
+            output: output(spec)?,
         })
     }
+}
+
+fn output(spec: &VaultSecretSpec) -> Result<Option<String>, SpecError> {
+    let Some(output) = &spec.output else {
+        return Ok(None);
+    };
+    let source = spec.source.as_ref().and_then(|source| source.secret_ref.as_ref());
+    if source.is_some_and(|source| source.name == output.secret_name) {
+        let name = output.secret_name.clone();
+        return Err(SpecError::OutputIsSource { name });
+    }
+    Ok(Some(output.secret_name.clone()))
 }
 
 fn generate(all: &[Generate]) -> Result<Vec<Generate>, SpecError> {

@@ -29,6 +29,12 @@ pub enum Reason {
     RolledBack,
     /// The environment is beyond a limit.
     TooLarge,
+    /// The operator may not maintain the Secret that is to be written as well.
+    OutputForbidden,
+    /// There is a Secret of that name which is somebody else's.
+    OutputForeign,
+    /// The variables do not fit into a Secret.
+    OutputInvalid,
     /// `spec.suspend` is set.
     Suspended,
     /// The object is being deleted.
@@ -50,7 +56,7 @@ pub enum State {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Synced,
         Self::Progressing,
         Self::SourceMissing,
@@ -63,6 +69,9 @@ impl Reason {
         Self::Tampered,
         Self::RolledBack,
         Self::TooLarge,
+        Self::OutputForbidden,
+        Self::OutputForeign,
+        Self::OutputInvalid,
         Self::Suspended,
         Self::Deleting,
     ];
@@ -83,6 +92,9 @@ impl Reason {
             Self::Tampered => "Tampered",
             Self::RolledBack => "RolledBack",
             Self::TooLarge => "TooLarge",
+            Self::OutputForbidden => "OutputForbidden",
+            Self::OutputForeign => "OutputForeign",
+            Self::OutputInvalid => "OutputInvalid",
             Self::Suspended => "Suspended",
             Self::Deleting => "Deleting",
         }
@@ -103,7 +115,10 @@ impl Reason {
             | Self::NotSupported
             | Self::Tampered
             | Self::RolledBack
-            | Self::TooLarge => State::Stalled,
+            | Self::TooLarge
+            | Self::OutputForbidden
+            | Self::OutputForeign
+            | Self::OutputInvalid => State::Stalled,
             Self::Suspended => State::Paused,
         }
     }

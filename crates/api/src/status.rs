@@ -39,6 +39,10 @@ pub struct VaultSecretStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub entries: Option<i64>,
+    /// The Kubernetes Secret that is, or may be, there because of `spec.output`; it is removed under this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub output_secret_name: Option<String>,
     /// Earlier revisions that are kept, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]

@@ -58,7 +58,7 @@ pub struct VaultSecretSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub history_limit: Option<i32>,
-    /// A Kubernetes Secret that is maintained as well, in clear.
+    /// A Kubernetes Secret that is maintained as well, in clear. An administrator allows it for the namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Output>,
     /// What becomes of the stored content when the object is deleted. Absent: Delete.
@@ -213,7 +213,8 @@ pub enum DeletionPolicy {
     Retain,
 }
 
-/// A Kubernetes Secret that is maintained as well. Not supported yet.
+/// A Kubernetes Secret that is maintained as well. It belongs to the VaultSecret and goes with it; a Secret of that name
+/// that does not is never touched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Output {

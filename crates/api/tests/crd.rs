@@ -140,6 +140,7 @@ fn every_field_of_the_design_is_there() {
         "entries",
         "history",
         "observedGeneration",
+        "outputSecretName",
         "restoredFrom",
         "revision",
     ];

@@ -47,6 +47,29 @@ pub enum Failure {
     /// More than fits.
     #[error("{0}")]
     TooLarge(String),
+    /// The operator may not maintain the Secret.
+    #[error(
+        "the operator may not maintain Secret {secret}: an administrator allows it by the chart's value output.namespaces, \
+         which has to list {namespace} (when it does, a quota or a policy refuses the Secret); or remove spec.output"
+    )]
+    OutputForbidden {
+        /// Where the Secret is to be.
+        namespace: String,
+        /// Its name.
+        secret: String,
+    },
+    /// There is a Secret of that name which is not the object's.
+    #[error(
+        "there is a Secret {secret} that does not belong to this object, and it is left as it is: delete it, or give \
+         another spec.output.secretName"
+    )]
+    OutputForeign {
+        /// Its name.
+        secret: String,
+    },
+    /// The variables do not fit into a Secret.
+    #[error("{0}")]
+    OutputInvalid(String),
     /// A store does not do what it is asked; it may soon.
     #[error("{0}; will try again")]
     StoreUnavailable(String),
@@ -90,6 +113,9 @@ impl Failure {
             Self::SealedInvalid(_) => Reason::SealedInvalid,
             Self::UnknownSealingKey { .. } => Reason::UnknownSealingKey,
             Self::TooLarge(_) => Reason::TooLarge,
+            Self::OutputForbidden { .. } => Reason::OutputForbidden,
+            Self::OutputForeign { .. } => Reason::OutputForeign,
+            Self::OutputInvalid(_) => Reason::OutputInvalid,
             Self::StoreUnavailable(_) => Reason::StoreUnavailable,
             Self::Tampered(_) => Reason::Tampered,
             Self::RolledBack(_) => Reason::RolledBack,
@@ -101,14 +127,17 @@ impl Failure {
     pub fn next(&self, followed: bool) -> Next {
         match self {
             Self::StoreUnavailable(_) | Self::Cluster(_) | Self::Internal(_) => Next::Soon,
-            Self::SourceMissing { .. } | Self::SourceForbidden { .. } => Next::Poll,
+            Self::SourceMissing { .. }
+            | Self::SourceForbidden { .. }
+            | Self::OutputForbidden { .. }
+            | Self::OutputForeign { .. } => Next::Poll,
             Self::SourceInvalid(_) | Self::TooLarge(_) if followed => Next::Poll,
             Self::SourceInvalid(_)
             | Self::TooLarge(_)
             | Self::Spec(_)
             | Self::SealedInvalid(_)
             | Self::UnknownSealingKey { .. } => Next::OnChange,
-            Self::Tampered(_) | Self::RolledBack(_) => Next::Later,
+            Self::Tampered(_) | Self::RolledBack(_) | Self::OutputInvalid(_) => Next::Later,
         }
     }
 }

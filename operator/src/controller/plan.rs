@@ -191,7 +191,7 @@ mod tests {
     fn a_field_of_a_later_version_stops_before_anything_is_written() {
         let observed = Observed {
             current: false,
-            ..observed(|o| o["spec"]["output"] = json!({"secretName": "x"}))
+            ..observed(|o| o["spec"]["onChange"] = json!("Restart"))
         };
         assert!(matches!(
             plan(&observed),

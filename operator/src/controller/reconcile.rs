@@ -79,14 +79,16 @@ impl Context {
             .spec
             .source
             .as_ref()
-            .is_some_and(|source| source.secret_ref.is_some());
+            .is_some_and(|source| source.secret_ref.is_some())
+            || object.spec.output.is_some();
         self.followed.set(&object.uid().unwrap_or_default(), followed);
         let (observed, _room) = self.observe(object).await;
         // Without its payload, this is small.
-        let object = observed.object.clone();
+        let mut object = observed.object.clone();
+        let (output, held) = (output(&observed), observed.stored.clone().ok().flatten());
         let step = plan(&observed);
         tracing::debug!(namespace = meta.namespace(), name = meta.name_any(), step = ?step, "planned");
-        let (mut verdict, next) = match self.apply(step, observed).await {
+        let (mut verdict, mut next) = match self.apply(step, observed).await {
             Ok(Applied::Gone) => return self.forget(meta),
             Ok(Applied::Said(verdict)) => (verdict, None),
             Err(failure) => {
@@ -94,6 +96,20 @@ impl Context {
                 (Verdict::failed(&failure, revision), Some(failure.next(followed)))
             }
         };
+        let stored = verdict.stored.as_ref().map(|(stored, _)| stored.clone()).or(held);
+        let kept = match (output, stored) {
+            (Some(wanted), Some(stored)) => self.output(&mut object, wanted.as_deref(), &stored).await,
+            _ => Ok(status::output(&object)),
+        };
+        match kept {
+            Ok(there) => verdict.output = there,
+            // What was wrong before is told first.
+            Err(_) if next.is_some() => verdict.output = status::output(&object),
+            Err(failure) => {
+                next = Some(failure.next(followed));
+                verdict = verdict.but(&failure, &object);
+            }
+        }
         let uid = object.uid().unwrap_or_default();
         verdict.remarks = self.remarks(&object, &uid).await;
         let reason = verdict.reason;
@@ -139,6 +155,7 @@ impl Context {
         self.tally
             .note(&meta.uid().unwrap_or_default(), None, &self.metrics);
         self.followed.set(&meta.uid().unwrap_or_default(), false);
+        self.outputs.note(&meta.uid().unwrap_or_default(), None);
         (Reason::Deleting, Action::await_change())
     }
 
@@ -201,6 +218,12 @@ impl Context {
         let limit = usize::try_from(desired.history_limit).unwrap_or(usize::MAX);
         stored::write(&self.vault, uid, &dotenv, &identity, &made, limit).await
     }
+}
+
+/// Which Secret is wanted; `None` when what is there is to be left as it is.
+fn output(observed: &Observed) -> Option<Option<String>> {
+    let desired = observed.desired.as_ref().ok()?;
+    (!desired.suspend).then(|| desired.output.clone())
 }
 
 fn log(object: &VaultSecret, verdict: &Verdict) {

@@ -25,6 +25,8 @@ pub(super) struct Verdict {
     pub(super) stored: Option<(Stored, Vec<HistoryEntry>)>,
     /// What is said besides, each as a condition of its own.
     pub(super) remarks: Vec<(Remark, String)>,
+    /// The Secret that is maintained as well.
+    pub(super) output: Option<String>,
 }
 
 impl Verdict {
@@ -48,6 +50,7 @@ impl Verdict {
             message,
             stored,
             remarks: Vec::new(),
+            output: None,
         }
     }
 
@@ -62,6 +65,18 @@ impl Verdict {
             message: format!("{failure}{stays}"),
             stored: None,
             remarks: Vec::new(),
+            output: None,
+        }
+    }
+
+    /// It did not after all, though the stores have what they should.
+    pub(super) fn but(self, failure: &Failure, object: &VaultSecret) -> Self {
+        let stored = self.stored.as_ref().map(|(stored, _)| stored.revision);
+        let revision = stored.and_then(|revision| i64::try_from(revision).ok());
+        Self {
+            stored: self.stored,
+            output: output(object),
+            ..Self::failed(failure, revision)
         }
     }
 
@@ -78,6 +93,7 @@ impl Verdict {
         let status = VaultSecretStatus {
             observed_generation: generation,
             conditions,
+            output_secret_name: self.output.clone(),
             ..before
         };
         match &self.stored {
@@ -118,6 +134,12 @@ impl Verdict {
     }
 }
 
+/// The Secret that the object's status remembers.
+pub(super) fn output(object: &VaultSecret) -> Option<String> {
+    let status = object.status.as_ref();
+    status.and_then(|status| status.output_secret_name.clone())
+}
+
 /// Writes the status, if it says something new, and tells people, if it is news. Answers whether it was new.
 ///
 /// # Errors
@@ -130,29 +152,8 @@ pub(super) async fn write(
 ) -> Result<bool, Fault> {
     let status = verdict.status(object, Timestamp::now());
     let new = object.status.as_ref() != Some(&status);
-    if new {
-        let metadata = &object.metadata;
-        let (Some(name), Some(namespace)) = (&metadata.name, &metadata.namespace) else {
-            return Err(Fault::Malformed);
-        };
-        let patch = json!({
-            "apiVersion": VaultSecret::api_version(&()),
-            "kind": VaultSecret::kind(&()),
-            // With the UID, an object that was made again meanwhile is not written to.
-            "metadata": {"name": name, "namespace": namespace, "uid": metadata.uid},
-            "status": status,
-        });
-        let api: Api<VaultSecret> = Api::namespaced(client.clone(), namespace);
-        let params = PatchParams::apply(crate::MANAGER).force();
-        match api
-            .patch_status(name, &params, &Patch::Apply(patch))
-            .await
-            .map_err(Fault::from)
-        {
-            Ok(_) => {}
-            Err(Fault::NotFound) => return Ok(true),
-            Err(fault) => return Err(fault),
-        }
+    if new && !apply(client, object, &status).await? {
+        return Ok(true);
     }
     if verdict.is_news(object) {
         let reference = object.object_ref(&());
@@ -166,6 +167,49 @@ pub(super) async fn write(
             .await;
     }
     Ok(new)
+}
+
+/// Writes down, and remembers in `object`, which Secret is about to be made for it, so that it is found and removed
+/// even after a crash.
+///
+/// # Errors
+/// As the API server has them; [`Fault::NotFound`] when the object is gone.
+pub(super) async fn announce(client: &Client, object: &mut VaultSecret, secret: &str) -> Result<(), Fault> {
+    let status = VaultSecretStatus {
+        output_secret_name: Some(secret.to_owned()),
+        ..object.status.clone().unwrap_or_default()
+    };
+    if !apply(client, object, &status).await? {
+        return Err(Fault::NotFound);
+    }
+    object.status = Some(status);
+    Ok(())
+}
+
+/// Answers whether the object is still there.
+async fn apply(client: &Client, object: &VaultSecret, status: &VaultSecretStatus) -> Result<bool, Fault> {
+    let metadata = &object.metadata;
+    let (Some(name), Some(namespace)) = (&metadata.name, &metadata.namespace) else {
+        return Err(Fault::Malformed);
+    };
+    let patch = json!({
+        "apiVersion": VaultSecret::api_version(&()),
+        "kind": VaultSecret::kind(&()),
+        // With the UID, an object that was made again meanwhile is not written to.
+        "metadata": {"name": name, "namespace": namespace, "uid": metadata.uid},
+        "status": status,
+    });
+    let api: Api<VaultSecret> = Api::namespaced(client.clone(), namespace);
+    let params = PatchParams::apply(crate::MANAGER).force();
+    match api
+        .patch_status(name, &params, &Patch::Apply(patch))
+        .await
+        .map_err(Fault::from)
+    {
+        Ok(_) => Ok(true),
+        Err(Fault::NotFound) => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }
 
 #[cfg(test)]

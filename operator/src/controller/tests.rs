@@ -1,6 +1,7 @@
 //! Reconciles against a scripted API server and real stores.
 
 mod adversity;
+mod output;
 mod renewal;
 
 use base64::Engine as _;
@@ -47,6 +48,7 @@ fn world(stores: Stores) -> World {
         grantee: "splitvault-system:splitvault-operator".to_owned(),
         room: Room::default(),
         tally: Tally::default(),
+        outputs: Outputs::default(),
     };
     World {
         server,
@@ -168,7 +170,7 @@ async fn a_bad_payload_is_a_condition_without_a_byte_of_it() {
             "SealedInvalid",
         ),
         (
-            json!({"generate": [{"name": "A"}], "output": {"secretName": "x"}}),
+            json!({"generate": [{"name": "A"}], "onChange": "Restart"}),
             "NotSupported",
         ),
     ];

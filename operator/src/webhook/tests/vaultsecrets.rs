@@ -46,8 +46,8 @@ async fn what_cannot_is_refused_with_a_sentence_and_without_the_payload() {
             "not supported yet",
         ),
         (
-            json!({"source": source, "output": {"secretName": "x"}}),
-            "not supported yet",
+            json!({"source": source, "output": {"secretName": "web-env"}}),
+            "spec.output.secretName",
         ),
         (json!({}), "spec.source"),
         (json!({"source": {}}), "exactly one"),
