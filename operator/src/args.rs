@@ -8,6 +8,7 @@ use clap::{Parser, ValueEnum};
 
 mod escrow;
 mod renewal;
+mod restart;
 mod rotation;
 
 use crate::kek::Choices;
@@ -15,6 +16,7 @@ use crate::kek::Choices;
 pub use escrow::Escrow;
 pub use renewal::Renewal;
 pub(crate) use renewal::time;
+pub use restart::Restart;
 pub use rotation::Rotation;
 
 /// Splits VaultSecrets into two stores, injects sidecars, and delivers to them.
@@ -78,6 +80,9 @@ pub struct Args {
     /// The rotation of master keys.
     #[command(flatten)]
     pub rotation: Rotation,
+    /// How careful to be with other people's workloads.
+    #[command(flatten)]
+    pub restart: Restart,
     /// Which log lines, as `level` or `target=level,…`; other libraries' lines end at info.
     #[arg(long, env = "SPLITVAULT_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,

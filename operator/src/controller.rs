@@ -10,6 +10,7 @@ mod output;
 mod pace;
 mod plan;
 mod reconcile;
+mod restart;
 mod room;
 mod sealed;
 mod source;
@@ -37,6 +38,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
 use crate::metrics::Metrics;
+use crate::missed::Missed;
+use crate::restart::Rolls;
 
 pub use failure::{Failure, Next};
 pub use output::Outputs;
@@ -78,6 +81,10 @@ pub struct Context {
     pub tally: Tally,
     /// The Secrets that are maintained as well.
     pub outputs: Outputs,
+    /// The workloads that are restarted.
+    pub rolls: Rolls,
+    /// The pods that started without what they ask for.
+    pub missed: Missed,
 }
 
 /// Tells the controller that an object's stored content looks wrong.
@@ -107,6 +114,13 @@ impl Suspicions {
         let reference = ObjectRef::<Meta>::new(name).within(namespace);
         // When it is full the controller has enough to look at.
         let _told = self.0.try_send(Suspect::Object(reference));
+    }
+
+    /// Has this object looked at, however many there are: waits until there is room.
+    pub async fn tell(&self, namespace: &str, name: &str) {
+        let reference = ObjectRef::<Meta>::new(name).within(namespace);
+        // An error only when the controller has ended.
+        let _told = self.0.send(Suspect::Object(reference)).await;
     }
 
     /// Has the object with this UID looked at soon, if there is one.

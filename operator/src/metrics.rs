@@ -1,5 +1,6 @@
 //! What the operator counts. Labels come from closed sets: no name, no namespace, no object.
 
+mod consumers;
 mod rotation;
 mod waits;
 
@@ -16,6 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use consumers::Consumers;
 use rotation::Rotation;
 pub use waits::Waiting;
 use waits::Waits;
@@ -98,6 +100,7 @@ struct Inner {
     sealing_key: Gauge,
     sealed: Family<Sealed, Gauge>,
     rotation: Rotation,
+    consumers: Consumers,
 }
 
 impl Default for Metrics {
@@ -131,7 +134,9 @@ impl Metrics {
             sealing_key: Gauge::default(),
             sealed: Family::default(),
             rotation: Rotation::default(),
+            consumers: Consumers::default(),
         };
+        inner.consumers.register(&mut inner.registry);
         inner.rotation.register(&mut inner.registry);
         inner.waits.register(&mut inner.registry);
         inner.register_work();

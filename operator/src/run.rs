@@ -3,6 +3,7 @@
 //! A part that is missing keeps the process waiting, not ready, and saying what for: exiting would only make
 //! Kubernetes restart it, with less to be seen.
 
+mod consumers;
 mod ending;
 mod probe;
 mod requests;
@@ -31,7 +32,9 @@ use crate::events::Events;
 use crate::health::{Part, Readiness};
 use crate::kek::Providers;
 use crate::metrics::Metrics;
+use crate::missed::Missed;
 use crate::pki::{Certificates, Keeper, Names, Rotation};
+use crate::restart::Rolls;
 use crate::{controller, health, kek, logs, sweep, witness};
 
 /// The longest pause between two attempts to get a part.
@@ -203,19 +206,10 @@ impl Operator {
         self.readiness.ready(Part::Servers);
         tracing::info!("serving");
         self.answer_requests(&mut tasks, &vault, &events, suspicions.clone());
+        let rolls = self.restart(&mut tasks, &events, suspicions.clone());
+        let missed = self.search(&mut tasks, &vault, &events, suspicions.clone());
         self.rotate(&mut tasks, &vault, suspicions);
-        let context = controller::Context {
-            client: self.client.clone(),
-            vault: Arc::clone(&vault),
-            events,
-            metrics: self.metrics.clone(),
-            poll: self.args.pace.poll,
-            followed: controller::Followed::default(),
-            grantee: format!("{}:{}", self.args.namespace, self.args.service_account),
-            room: controller::Room::default(),
-            tally: controller::Tally::default(),
-            outputs: controller::Outputs::default(),
-        };
+        let context = self.controller(&vault, events, rolls, missed);
         let (renews, renewed) = watch::channel(upkeep::current(&vault));
         let concurrency = self.args.pace.concurrency;
         tasks.spawn(controller::run(
@@ -246,6 +240,29 @@ impl Operator {
             tracing::warn!("what was still in flight was cut off");
         }
         Ok(ended?)
+    }
+
+    fn controller(
+        &self,
+        vault: &Arc<Vault>,
+        events: Arc<Events>,
+        rolls: Rolls,
+        missed: Missed,
+    ) -> controller::Context {
+        controller::Context {
+            client: self.client.clone(),
+            vault: Arc::clone(vault),
+            events,
+            metrics: self.metrics.clone(),
+            poll: self.args.pace.poll,
+            followed: controller::Followed::default(),
+            grantee: format!("{}:{}", self.args.namespace, self.args.service_account),
+            room: controller::Room::default(),
+            tally: controller::Tally::default(),
+            outputs: controller::Outputs::default(),
+            rolls,
+            missed,
+        }
     }
 
     /// Tries until it works; says why it does not, once for each reason.

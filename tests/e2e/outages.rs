@@ -15,6 +15,8 @@ mod down;
 mod installation;
 #[path = "outages/memory.rs"]
 mod memory;
+#[path = "outages/missed.rs"]
+mod missed;
 #[path = "outages/rotation.rs"]
 mod rotation;
 #[path = "outages/tamper.rs"]

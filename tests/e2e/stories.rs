@@ -18,6 +18,8 @@ mod no_plaintext;
 mod output;
 #[path = "stories/requests.rs"]
 mod requests;
+#[path = "stories/restart.rs"]
+mod restart;
 #[path = "stories/restraint.rs"]
 mod restraint;
 #[path = "stories/rotation.rs"]

@@ -36,11 +36,17 @@ pub const EXEC: &str = "splitvault.dev/exec";
 pub const INJECTED: &str = "splitvault.dev/injected";
 /// Set by the webhook beside it: how the variables reach each container, and why that way.
 pub const INJECTED_AS: &str = "splitvault.dev/injected-as";
+/// Set by the webhook: which content of each VaultSecret there was when the pod was admitted, opaque.
+pub const CONTENT: &str = "splitvault.dev/content";
+/// Set by the controller on pod templates that it rolled (on a Rollout: on itself): the changes that it was rolled for, opaque.
+pub const RESTARTED_FOR: &str = "splitvault.dev/restarted-for";
+/// Set by the controller on workloads: when it rolled them last.
+pub const RESTARTED_AT: &str = "splitvault.dev/restarted-at";
 
 /// What all of them start with.
 pub const PREFIX: &str = "splitvault.dev/";
-/// Those that the webhook sets.
-pub const MARKERS: [&str; 2] = [INJECTED, INJECTED_AS];
+/// Those that the webhook and the controller set on pods and their templates.
+pub const MARKERS: [&str; 4] = [INJECTED, INJECTED_AS, CONTENT, RESTARTED_FOR];
 /// Those that a person may set.
 pub const ALL: [&str; 12] = [
     INJECT,

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::{DeletionPolicy, Generate, OnChange, Reason, Sealed, Source, VaultSecretSpec};
+use crate::{DeletionPolicy, Generate, Reason, Sealed, Source, VaultSecretSpec};
 
 /// A spec that this version can process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,14 +43,6 @@ pub struct SealedPayload {
 /// Why a spec cannot be processed. Its Display is the sentence for webhook and condition; it holds no payload.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
-    /// A field whose behaviour comes with a later version.
-    #[error("spec.{field}{value} is not supported yet: remove it")]
-    NotSupported {
-        /// The field, below `spec`.
-        field: &'static str,
-        /// `: Value` where only that value is not supported.
-        value: &'static str,
-    },
     /// Neither a source nor variables to generate.
     #[error("give spec.source (sealed or secretRef), or spec.generate, or both")]
     NoSource,
@@ -107,7 +99,6 @@ impl SpecError {
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::NotSupported { .. } => Reason::NotSupported,
             Self::NoSource | Self::NotOneSource | Self::GeneratedTwice { .. } | Self::OutOfRange { .. } => {
                 Reason::SourceInvalid
             }
@@ -119,25 +110,10 @@ impl SpecError {
     }
 }
 
-impl VaultSecretSpec {
-    /// Refuses fields whose behaviour comes with a later version. [`Desired::try_from`] includes this.
-    ///
-    /// # Errors
-    /// [`SpecError::NotSupported`] for the first such field.
-    pub fn supported(&self) -> Result<(), SpecError> {
-        let refuse = |field, value| Err(SpecError::NotSupported { field, value });
-        match self.on_change {
-            Some(OnChange::Restart) => refuse("onChange", ": Restart"),
-            None | Some(OnChange::None) => Ok(()),
-        }
-    }
-}
-
 impl TryFrom<&VaultSecretSpec> for Desired {
     type Error = SpecError;
 
     fn try_from(spec: &VaultSecretSpec) -> Result<Self, SpecError> {
-        spec.supported()?;
         if spec.source.is_none() && spec.generate.is_empty() {
             return Err(SpecError::NoSource);
         }

@@ -19,8 +19,6 @@ pub enum Reason {
     SealedInvalid,
     /// The payload is sealed to a key that this installation does not have.
     UnknownSealingKey,
-    /// The spec asks for what this version does not do.
-    NotSupported,
     /// A store does not answer.
     StoreUnavailable,
     /// A stored row was changed, moved or removed.
@@ -56,7 +54,7 @@ pub enum State {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::Synced,
         Self::Progressing,
         Self::SourceMissing,
@@ -64,7 +62,6 @@ impl Reason {
         Self::SourceInvalid,
         Self::SealedInvalid,
         Self::UnknownSealingKey,
-        Self::NotSupported,
         Self::StoreUnavailable,
         Self::Tampered,
         Self::RolledBack,
@@ -87,7 +84,6 @@ impl Reason {
             Self::SourceInvalid => "SourceInvalid",
             Self::SealedInvalid => "SealedInvalid",
             Self::UnknownSealingKey => "UnknownSealingKey",
-            Self::NotSupported => "NotSupported",
             Self::StoreUnavailable => "StoreUnavailable",
             Self::Tampered => "Tampered",
             Self::RolledBack => "RolledBack",
@@ -112,7 +108,6 @@ impl Reason {
             | Self::SourceInvalid
             | Self::SealedInvalid
             | Self::UnknownSealingKey
-            | Self::NotSupported
             | Self::Tampered
             | Self::RolledBack
             | Self::TooLarge

@@ -9,6 +9,12 @@ pub enum Remark {
     SealedWithOldKey,
     /// Revisions cannot be opened, so a rotation left them as they are and keeps the old master key for them.
     Quarantined,
+    /// Workloads are still to be restarted for the newest content.
+    Restarting,
+    /// Workloads should be restarted, and the operator may not.
+    RestartForbidden,
+    /// Pods that ask for the object started without it.
+    MissedPods,
 }
 
 impl Remark {
@@ -18,6 +24,9 @@ impl Remark {
         match self {
             Self::SealedWithOldKey => "SealedWithOldKey",
             Self::Quarantined => "Quarantined",
+            Self::Restarting => "Restarting",
+            Self::RestartForbidden => "RestartForbidden",
+            Self::MissedPods => "MissedPods",
         }
     }
 
@@ -25,6 +34,9 @@ impl Remark {
         match self {
             Self::SealedWithOldKey => "KeyReplaced",
             Self::Quarantined => "Tampered",
+            Self::Restarting => "Outstanding",
+            Self::RestartForbidden => "Forbidden",
+            Self::MissedPods => "NotInjected",
         }
     }
 

@@ -43,6 +43,10 @@ pub struct VaultSecretStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub output_secret_name: Option<String>,
+    /// With `onChange: Restart`, the revision for which the workloads that use the object were restarted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub restarted_revision: Option<i64>,
     /// Earlier revisions that are kept, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]

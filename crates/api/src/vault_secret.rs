@@ -199,7 +199,7 @@ pub enum OnChange {
     /// Files are refreshed; processes keep what they started with.
     #[default]
     None,
-    /// A rolling restart. Not supported yet.
+    /// A rolling restart of Deployments, StatefulSets, DaemonSets and Argo Rollouts, once for each change.
     Restart,
 }
 

@@ -141,6 +141,7 @@ fn every_field_of_the_design_is_there() {
         "history",
         "observedGeneration",
         "outputSecretName",
+        "restartedRevision",
         "restoredFrom",
         "revision",
     ];

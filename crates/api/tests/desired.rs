@@ -47,7 +47,7 @@ fn absence_has_a_meaning_and_is_not_written_back() {
 fn what_is_set_is_taken() {
     let spec = spec(json!({
         "source": {"secretRef": {"name": "web-env"}}, "historyLimit": 0, "deletionPolicy": "Retain", "suspend": true,
-        "exposeNames": true, "access": {"serviceAccounts": ["web"]}, "onChange": "None",
+        "exposeNames": true, "access": {"serviceAccounts": ["web"]}, "onChange": "Restart",
     }));
     let desired = Desired::try_from(&spec).unwrap();
     assert_eq!(
@@ -74,14 +74,6 @@ fn an_output_is_another_secret_than_the_source() {
 #[test]
 fn an_empty_list_allows_nobody() {
     assert!(!spec(json!({"access": {"serviceAccounts": []}})).allows("web"));
-}
-
-#[test]
-fn what_comes_later_is_refused_and_not_ignored() {
-    let source = json!({"secretRef": {"name": "a"}});
-    let error = refused(json!({"source": source, "onChange": "Restart"}));
-    assert_eq!(error.reason(), Reason::NotSupported);
-    assert!(error.to_string().contains("onChange") && error.to_string().contains("not supported yet"));
 }
 
 #[test]

@@ -188,14 +188,17 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_a_later_version_stops_before_anything_is_written() {
+    fn a_spec_that_contradicts_itself_stops_before_anything_is_written() {
         let observed = Observed {
             current: false,
-            ..observed(|o| o["spec"]["onChange"] = json!("Restart"))
+            ..observed(|o| {
+                o["spec"]["source"] = json!({"secretRef": {"name": "x"}});
+                o["spec"]["output"] = json!({"secretName": "x"});
+            })
         };
         assert!(matches!(
             plan(&observed),
-            Step::Stop(Failure::Spec(SpecError::NotSupported { .. }))
+            Step::Stop(Failure::Spec(SpecError::OutputIsSource { .. }))
         ));
     }
 

@@ -19,6 +19,7 @@ use super::source::{self, Owner};
 use super::status::{self, Verdict};
 use super::stored;
 use super::{Context, Meta};
+use crate::missed;
 use crate::secret::Version;
 
 /// Bounds one reconcile: whatever hangs must not hold up the others.
@@ -75,12 +76,7 @@ impl Context {
             Ok(None) => return self.forget(meta),
             Err(fault) => return (Reason::Progressing, retry(meta, fault)),
         };
-        let followed = object
-            .spec
-            .source
-            .as_ref()
-            .is_some_and(|source| source.secret_ref.is_some())
-            || object.spec.output.is_some();
+        let followed = is_followed(&object);
         self.followed.set(&object.uid().unwrap_or_default(), followed);
         let (observed, _room) = self.observe(object).await;
         // Without its payload, this is small.
@@ -97,21 +93,18 @@ impl Context {
             }
         };
         let stored = verdict.stored.as_ref().map(|(stored, _)| stored.clone()).or(held);
-        let kept = match (output, stored) {
-            (Some(wanted), Some(stored)) => self.output(&mut object, wanted.as_deref(), &stored).await,
-            _ => Ok(status::output(&object)),
-        };
-        match kept {
-            Ok(there) => verdict.output = there,
+        let restarts = self.restart(&object, stored.as_ref());
+        if let Some(failure) = self.keep(&mut object, &mut verdict, output, stored).await
+            && next.is_none()
+        {
             // What was wrong before is told first.
-            Err(_) if next.is_some() => verdict.output = status::output(&object),
-            Err(failure) => {
-                next = Some(failure.next(followed));
-                verdict = verdict.but(&failure, &object);
-            }
+            next = Some(failure.next(followed));
+            verdict = verdict.but(&failure);
         }
         let uid = object.uid().unwrap_or_default();
         verdict.remarks = self.remarks(&object, &uid).await;
+        verdict.remarks.extend(restarts.remark);
+        verdict.restarted = restarts.revision;
         let reason = verdict.reason;
         log(&object, &verdict);
         match status::write(&self.client, &self.events, &object, &verdict).await {
@@ -125,6 +118,24 @@ impl Context {
         }
     }
 
+    /// Keeps the Secret that is maintained as well, and notes which one there is; answers why it is not as it should be.
+    async fn keep(
+        &self,
+        object: &mut VaultSecret,
+        verdict: &mut Verdict,
+        wanted: Option<Option<String>>,
+        stored: Option<stored::Stored>,
+    ) -> Option<Failure> {
+        let kept = match (wanted, stored) {
+            (Some(wanted), Some(stored)) => self.output(object, wanted.as_deref(), &stored).await,
+            _ => Ok(status::output(object)),
+        };
+        verdict.output = kept
+            .as_ref()
+            .map_or_else(|_| status::output(object), Clone::clone);
+        kept.err()
+    }
+
     /// What is said besides whether it is ready.
     async fn remarks(&self, object: &VaultSecret, uid: &str) -> Vec<(Remark, String)> {
         let old_key = self.old_key(object);
@@ -132,6 +143,7 @@ impl Context {
         let remarks = [
             (Remark::SealedWithOldKey, old_key),
             (Remark::Quarantined, quarantined),
+            (Remark::MissedPods, self.missed(object)),
         ];
         let said = remarks.into_iter();
         said.filter_map(|(remark, message)| Some((remark, message?)))
@@ -151,11 +163,25 @@ impl Context {
         }
     }
 
+    /// What is said of pods that started without it; the same as before while nobody has searched.
+    fn missed(&self, object: &VaultSecret) -> Option<String> {
+        let (namespace, name) = (object.namespace()?, object.name_any());
+        let Some(pods) = self.missed.about(&namespace, &name) else {
+            let before = &object.status.as_ref()?.conditions;
+            let told = before
+                .iter()
+                .find(|told| told.type_ == Remark::MissedPods.as_str());
+            return told.map(|told| told.message.clone());
+        };
+        missed::sentence(&namespace, &pods)
+    }
+
     fn forget(&self, meta: &Meta) -> (Reason, Action) {
         self.tally
             .note(&meta.uid().unwrap_or_default(), None, &self.metrics);
         self.followed.set(&meta.uid().unwrap_or_default(), false);
         self.outputs.note(&meta.uid().unwrap_or_default(), None);
+        self.rolls.forget(&meta.uid().unwrap_or_default());
         (Reason::Deleting, Action::await_change())
     }
 
@@ -218,6 +244,12 @@ impl Context {
         let limit = usize::try_from(desired.history_limit).unwrap_or(usize::MAX);
         stored::write(&self.vault, uid, &dotenv, &identity, &made, limit).await
     }
+}
+
+/// Whether it has to be looked at again and again: a Secret tells nobody when it changes.
+fn is_followed(object: &VaultSecret) -> bool {
+    let source = object.spec.source.as_ref();
+    source.is_some_and(|source| source.secret_ref.is_some()) || object.spec.output.is_some()
 }
 
 /// Which Secret is wanted; `None` when what is there is to be left as it is.

@@ -27,6 +27,8 @@ pub(super) struct Verdict {
     pub(super) remarks: Vec<(Remark, String)>,
     /// The Secret that is maintained as well.
     pub(super) output: Option<String>,
+    /// The revision for which workloads were restarted.
+    pub(super) restarted: Option<i64>,
 }
 
 impl Verdict {
@@ -51,6 +53,7 @@ impl Verdict {
             stored,
             remarks: Vec::new(),
             output: None,
+            restarted: None,
         }
     }
 
@@ -66,16 +69,17 @@ impl Verdict {
             stored: None,
             remarks: Vec::new(),
             output: None,
+            restarted: None,
         }
     }
 
     /// It did not after all, though the stores have what they should.
-    pub(super) fn but(self, failure: &Failure, object: &VaultSecret) -> Self {
+    pub(super) fn but(self, failure: &Failure) -> Self {
         let stored = self.stored.as_ref().map(|(stored, _)| stored.revision);
         let revision = stored.and_then(|revision| i64::try_from(revision).ok());
         Self {
             stored: self.stored,
-            output: output(object),
+            output: self.output,
             ..Self::failed(failure, revision)
         }
     }
@@ -94,6 +98,7 @@ impl Verdict {
             observed_generation: generation,
             conditions,
             output_secret_name: self.output.clone(),
+            restarted_revision: self.restarted,
             ..before
         };
         match &self.stored {

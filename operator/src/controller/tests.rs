@@ -3,6 +3,7 @@
 mod adversity;
 mod output;
 mod renewal;
+mod restart;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -49,6 +50,8 @@ fn world(stores: Stores) -> World {
         room: Room::default(),
         tally: Tally::default(),
         outputs: Outputs::default(),
+        rolls: Rolls::default(),
+        missed: Missed::default(),
     };
     World {
         server,
@@ -170,8 +173,8 @@ async fn a_bad_payload_is_a_condition_without_a_byte_of_it() {
             "SealedInvalid",
         ),
         (
-            json!({"generate": [{"name": "A"}], "onChange": "Restart"}),
-            "NotSupported",
+            json!({"source": {"secretRef": {"name": "out"}}, "output": {"secretName": "out"}}),
+            "OutputInvalid",
         ),
     ];
     for (spec, reason) in cases {

@@ -20,6 +20,8 @@ fn the_handbook_has_every_metric_and_no_other() {
     metrics.sealed("old", 1);
     metrics.master_keys("names", "active", 1);
     metrics.rotation_begun("names", "drawn");
+    metrics.restarted("Restarted");
+    metrics.evicted("Evicted");
     let text = metrics.encode().unwrap();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let shown: BTreeSet<String> = types

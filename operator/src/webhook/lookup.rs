@@ -9,39 +9,50 @@ use tokio::time::timeout;
 
 use super::WebhookState;
 use crate::inject::{Injectable, Names, Unknown};
+use crate::restart::{Tags, tag};
 
 /// For all look-ups of one review; the API server waits for ten seconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What may be known of each of these VaultSecrets to a pod of this ServiceAccount, in order.
+/// What may be known of each of these VaultSecrets to a pod of this ServiceAccount, in order, and which content each has.
 pub(super) async fn objects(
     state: &WebhookState,
     namespace: &str,
     account: &str,
     names: &[String],
-) -> Vec<Injectable> {
+) -> (Vec<Injectable>, Tags) {
     let object = async |name: &String| {
         let looked = timeout(PATIENCE, look(state, namespace, account, name)).await;
-        let names = looked.unwrap_or(Names::Unknown(Unknown::Unavailable));
-        Injectable {
-            name: name.clone(),
-            names,
-        }
+        let (names, content) = looked.unwrap_or((Names::Unknown(Unknown::Unavailable), None));
+        let name = name.clone();
+        let content = content.map(|content| (name.clone(), content));
+        (Injectable { name, names }, content)
     };
-    join_all(names.iter().map(object)).await
+    let looked = join_all(names.iter().map(object)).await;
+    let (objects, contents): (Vec<_>, Vec<_>) = looked.into_iter().unzip();
+    (objects, Tags(contents.into_iter().flatten().collect()))
 }
 
-async fn look(state: &WebhookState, namespace: &str, account: &str, name: &str) -> Names {
+async fn look(state: &WebhookState, namespace: &str, account: &str, name: &str) -> (Names, Option<String>) {
     let api: Api<VaultSecret> = Api::namespaced(state.client.clone(), namespace);
     let object = match api.get_opt(name).await {
         Ok(Some(object)) => object,
-        Ok(None) => return Names::Unknown(Unknown::Missing),
-        Err(_) => return Names::Unknown(Unknown::Unavailable),
+        Ok(None) => return (Names::Unknown(Unknown::Missing), None),
+        Err(_) => return (Names::Unknown(Unknown::Unavailable), None),
     };
     // First: who may not have a VaultSecret learns none of its names from a pod's spec.
     if !object.spec.allows(account) {
-        return Names::Unknown(Unknown::NotAllowed);
+        return (Names::Unknown(Unknown::NotAllowed), None);
     }
+    let digest = object.status.as_ref().and_then(|status| status.digest.as_ref());
+    let content = match (&object.metadata.uid, digest) {
+        (Some(uid), Some(digest)) => Some(tag::content(uid, digest)),
+        _ => None,
+    };
+    (exposed(state, object).await, content)
+}
+
+async fn exposed(state: &WebhookState, object: VaultSecret) -> Names {
     if !object.spec.exposes_names() {
         return Names::Hidden;
     }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, Patch, PatchOperation};
 use serde::Deserialize;
 use serde_json::Value;
-use splitvault_api::Request;
+use splitvault_api::{Request, annotations};
 
 use super::review::{Answer, Review};
 use super::{Webhook, lookup};
 use crate::inject::{self, Surroundings};
+use crate::restart::Tags;
 
 /// Set by kubelet on the image of a static pod, which runs already and cannot be changed.
 const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -21,7 +24,7 @@ pub(super) async fn admit(webhook: &Webhook, review: &Review) -> Answer {
     if request.operation != "CREATE" || !main {
         return Answer::Allowed;
     }
-    let annotations = match annotations(pod) {
+    let annotations = match read(pod) {
         Some(annotations) => annotations,
         None => return refused("the pod's annotations are not text", false),
     };
@@ -59,7 +62,7 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
         .as_str()
         .filter(|name| !name.is_empty())
         .unwrap_or("default");
-    let (kubelets, objects) = tokio::join!(
+    let (kubelets, (objects, contents)) = tokio::join!(
         webhook.kubelets.look(&state.client),
         lookup::objects(state, namespace, account, &asked.vault_secrets),
     );
@@ -72,15 +75,26 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
     };
     Ok(match inject::inject(pod, asked, &objects, &around) {
         Ok(injection) => Answer::Patched {
-            patch: injection.patch,
+            patch: stamped(injection.patch, &contents),
             warnings: injection.warnings,
         },
         Err(refusal) => refused(&refusal.to_string(), refusal.is_passing()),
     })
 }
 
+/// With the contents that there are now, which the controller compares when a change has workloads rolled.
+fn stamped(mut patch: Patch, contents: &Tags) -> Patch {
+    // What is injected already has no patch; what is injected has annotations.
+    if !patch.0.is_empty() && !contents.0.is_empty() {
+        let path = PointerBuf::from_tokens(["metadata", "annotations", annotations::CONTENT]);
+        let value = contents.text().into();
+        patch.0.push(PatchOperation::Add(AddOperation { path, value }));
+    }
+    patch
+}
+
 /// `None` when they are anything but a map of strings; none at all are an empty map.
-fn annotations(pod: &Value) -> Option<BTreeMap<String, String>> {
+fn read(pod: &Value) -> Option<BTreeMap<String, String>> {
     match &pod["metadata"]["annotations"] {
         Value::Null => Some(BTreeMap::new()),
         annotations => BTreeMap::deserialize(annotations).ok(),

@@ -121,15 +121,6 @@ fn a_missing_secret_is_awaited() {
 }
 
 #[test]
-fn fields_whose_behaviour_comes_later_are_refused_and_not_ignored() {
-    let namespace = Namespace::make("later").unwrap();
-    let mut object = sealed(&namespace);
-    object["spec"]["onChange"] = "Restart".into();
-    let message = complaint(&namespace, &object, "web", "NotSupported");
-    assert!(message.contains("not supported yet"), "{message}");
-}
-
-#[test]
 fn an_object_with_two_sources_or_none_is_refused_with_a_sentence() {
     let namespace = Namespace::make("sources").unwrap();
     let mut two = sealed(&namespace);

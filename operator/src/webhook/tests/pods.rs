@@ -215,3 +215,21 @@ async fn annotations_that_cannot_be_understood_are_refused_by_name() {
         assert!(message.contains(name), "{message}");
     }
 }
+
+#[tokio::test]
+async fn a_pod_is_stamped_with_the_content_that_there_was_and_not_with_anybody_elses_word() {
+    let mut pod = pod(true);
+    pod["metadata"]["annotations"]["splitvault.dev/content"] = json!("web=forged");
+    pod["metadata"]["annotations"]["splitvault.dev/restarted-for"] = json!("web=0123456789abcdef");
+    let mut object = web(false);
+    object["metadata"]["uid"] = json!("v-1");
+    object["status"]["digest"] = json!("d1");
+    let got = patched(&pod, &Cluster::new(vec![object]).admit(&pod).await);
+    let annotations = &got["metadata"]["annotations"];
+    let tag = crate::restart::tag::content("v-1", "d1");
+    assert_eq!(annotations["splitvault.dev/content"], json!(format!("web={tag}")));
+    assert_eq!(
+        annotations["splitvault.dev/restarted-for"],
+        "web=0123456789abcdef"
+    );
+}

@@ -27,7 +27,7 @@ async fn what_can_be_processed_is_allowed_as_it_is() {
     for spec in [
         sealed(&payload(), "abababababababab"),
         json!({"source": {"secretRef": {"name": "web-env"}}}),
-        json!({"generate": [{"name": "KEY"}], "onChange": "None", "deletionPolicy": "Retain", "suspend": true}),
+        json!({"generate": [{"name": "KEY"}], "onChange": "Restart", "deletionPolicy": "Retain", "suspend": true}),
     ] {
         let response = answer("CREATE", spec, Value::Null).await;
         assert_eq!(response, json!({"uid": "review-1", "allowed": true}));
@@ -41,10 +41,6 @@ async fn what_cannot_is_refused_with_a_sentence_and_without_the_payload() {
         json!({"secretRef": {"name": "web-env"}, "sealed": {"keyID": "abababababababab", "payload": "AA=="}});
     let garbage = json!({"source": {"sealed": {"keyID": "abababababababab", "payload": "canary!"}}});
     for (spec, about) in [
-        (
-            json!({"source": source, "onChange": "Restart"}),
-            "not supported yet",
-        ),
         (
             json!({"source": source, "output": {"secretName": "web-env"}}),
             "spec.output.secretName",

@@ -1,0 +1,133 @@
+//! Workloads that are rolled when the content of what they use changes.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use splitvault_tests::{Kind, Namespace, Workload, eventually};
+
+/// Applies VaultSecrets, all at once.
+fn apply(namespace: &Namespace, contents: &[(&str, &str)]) {
+    let sealed = |(name, dotenv): &(&str, &str)| {
+        let sealed = namespace.seal(name, dotenv, &["--output", "json"]).unwrap();
+        let mut object: Value = serde_json::from_str(&sealed).unwrap();
+        object["spec"]["onChange"] = "Restart".into();
+        object
+    };
+    let items: Vec<_> = contents.iter().map(sealed).collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    namespace.apply(&list.to_string()).unwrap();
+    for (name, _) in contents {
+        namespace.ready(name);
+    }
+}
+
+fn restarted(namespace: &Namespace, name: &str, revision: i64) {
+    let what = format!("VaultSecret {}/{name} is restarted for", namespace.name());
+    eventually(&what, || {
+        let status = namespace.get("vaultsecret", name)?["status"].clone();
+        ensure!(status["restartedRevision"] == revision, "{status}");
+        Ok(())
+    });
+}
+
+fn generation(namespace: &Namespace, kind: &str, name: &str) -> Result<i64> {
+    let object = namespace.get(kind, name)?;
+    object["metadata"]["generation"].as_i64().context("no generation")
+}
+
+fn sees(namespace: &Namespace, workload: &Workload, value: &str) {
+    eventually("the process has the new value", || {
+        let got = workload.variable(namespace, "GREETING")?;
+        ensure!(got == value.as_bytes(), "{:?}", String::from_utf8_lossy(&got));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_change_rolls_each_workload_once_and_a_job_never() {
+    let namespace = Namespace::make("restart").unwrap();
+    apply(
+        &namespace,
+        &[("web", "GREETING=hello\n"), ("db", "PASSWORD=one\n")],
+    );
+    let kinds = [
+        (Kind::Deployment, "deployment"),
+        (Kind::StatefulSet, "statefulset"),
+    ];
+    let workloads = kinds.map(|(kind, name)| (Workload::new(kind, name, "web,db"), name));
+    for (workload, _) in &workloads {
+        workload.apply(&namespace).unwrap();
+    }
+    let job = Workload::new(Kind::Job, "job", "web");
+    job.apply(&namespace).unwrap();
+    let pod = job.ready(&namespace);
+    for (workload, name) in &workloads {
+        workload.ready(&namespace);
+        assert_eq!(
+            generation(&namespace, name, name).unwrap(),
+            1,
+            "the first content rolls nothing"
+        );
+    }
+
+    apply(
+        &namespace,
+        &[("web", "GREETING=bonjour\n"), ("db", "PASSWORD=two\n")],
+    );
+    restarted(&namespace, "web", 2);
+    restarted(&namespace, "db", 2);
+    for (workload, name) in &workloads {
+        sees(&namespace, workload, "bonjour");
+        assert_eq!(
+            generation(&namespace, name, name).unwrap(),
+            2,
+            "{name}: both changes are one roll"
+        );
+        let events = namespace.kubectl(&["get", "events", "--output=json"]).unwrap();
+        assert!(
+            events.contains("restarted for a change of VaultSecret db, web"),
+            "{events}"
+        );
+    }
+    assert_eq!(job.ready(&namespace), pod, "a Job is left alone");
+
+    // The same content again, and a rotation, are no changes.
+    apply(&namespace, &[("web", "GREETING=bonjour\n")]);
+    splitvault_tests::splitvault(&["rotate", "web", "--namespace", namespace.name()], b"").unwrap();
+    restarted(&namespace, "web", 2);
+    for (_, name) in &workloads {
+        assert_eq!(generation(&namespace, name, name).unwrap(), 2, "{name}");
+    }
+}
+
+#[test]
+fn a_paused_deployment_waits_until_it_is_resumed() {
+    let namespace = Namespace::make("paused").unwrap();
+    apply(&namespace, &[("web", "GREETING=hello\n")]);
+    let workload = Workload::new(Kind::Deployment, "web", "web");
+    workload.apply(&namespace).unwrap();
+    workload.ready(&namespace);
+    namespace
+        .kubectl(&["rollout", "pause", "deployment/web"])
+        .unwrap();
+    apply(&namespace, &[("web", "GREETING=bonjour\n")]);
+    eventually("the condition says what it waits for", || {
+        let (status, _, message) = namespace.condition("web", "Restarting")?;
+        ensure!(
+            status == "True" && message.contains("Deployment web (paused)"),
+            "{message}"
+        );
+        Ok(())
+    });
+    namespace.ready("web");
+    namespace
+        .kubectl(&["rollout", "resume", "deployment/web"])
+        .unwrap();
+    restarted(&namespace, "web", 2);
+    sees(&namespace, &workload, "bonjour");
+    let conditions = namespace.get("vaultsecret", "web").unwrap()["status"]["conditions"].clone();
+    let all = conditions.as_array().unwrap();
+    assert!(
+        all.iter().all(|one| one["type"] != json!("Restarting")),
+        "{conditions}"
+    );
+}
