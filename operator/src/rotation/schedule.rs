@@ -12,10 +12,16 @@ use splitvault_vault::Schedule;
 use crate::args;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Without a file `mean`; a third of the ceiling where that is less.
+/// Without a file `mean`.
 const MEAN: Duration = DAY.saturating_mul(30);
-/// Without a file `minAge`; a tenth of the ceiling where that is less.
+/// Without a file `minAge`.
 const MIN_AGE: Duration = DAY;
+
+/// What is drawn by where no file says so: `(mean, minimum age)`, at most a third and a tenth of the ceiling.
+fn defaults(max_age: Duration) -> (Duration, Duration) {
+    let mean = MEAN.min(max_age / 3).max(Duration::from_secs(1));
+    (mean, MIN_AGE.min(max_age / 10))
+}
 
 /// Where the schedule comes from.
 #[derive(Debug)]
@@ -49,8 +55,8 @@ impl ScheduleFiles {
                 })
                 .unwrap_or(default)
         };
-        let mean = time("mean", MEAN.min(self.max_age / 3).max(Duration::from_secs(1)));
-        let min_age = time("minAge", MIN_AGE.min(self.max_age / 10));
+        let (mean, min_age) = defaults(self.max_age);
+        let (mean, min_age) = (time("mean", mean), time("minAge", min_age));
         let made = Schedule::new(min_age, mean, self.max_age, self.max_operations);
         let schedule = made.unwrap_or_else(|error| {
             why = Some(error.to_string());
@@ -69,8 +75,7 @@ impl ScheduleFiles {
     }
 
     fn default(&self) -> Schedule {
-        let mean = MEAN.min(self.max_age / 3).max(Duration::from_secs(1));
-        let min_age = MIN_AGE.min(self.max_age / 10);
+        let (mean, min_age) = defaults(self.max_age);
         Schedule::new(min_age, mean, self.max_age, self.max_operations)
             .unwrap_or_else(|_| Schedule::default())
     }
@@ -116,6 +121,23 @@ mod tests {
         assert!(files.read() == schedule(DAY, DAY * 7));
         fs::write(directory.path().join("minAge"), "2h").unwrap();
         assert!(files.read() == schedule(DAY / 12, DAY * 7));
+    }
+
+    #[test]
+    fn a_low_ceiling_lowers_the_defaults() {
+        for (ceiling, mean, min_age) in [
+            (DAY * 90, DAY * 30, DAY),
+            (DAY * 30, DAY * 10, DAY),
+            (DAY, DAY / 3, DAY / 10),
+            (
+                Duration::from_secs(2),
+                Duration::from_secs(1),
+                Duration::from_millis(200),
+            ),
+        ] {
+            assert_eq!(defaults(ceiling), (mean, min_age), "{ceiling:?}");
+            assert!(Schedule::new(min_age, mean, ceiling, 1).is_ok(), "{ceiling:?}");
+        }
     }
 
     #[test]
