@@ -186,17 +186,17 @@ impl Rotator {
         if !memory.news && memory.quarantined.is_empty() {
             return Ok(());
         }
-        let mut quarantined = BTreeSet::new();
-        for ring in Ring::MASTER {
-            let progress = self.vault.progress(ring).await?;
-            for state in KeyState::ALL {
-                let count = progress.keys.iter().filter(|key| key.state == state).count();
-                self.metrics.master_keys(ring.label(), state.label(), count);
-            }
-            self.metrics
-                .to_reseal(progress.remaining, progress.quarantined.len());
-            quarantined.extend(progress.quarantined.into_iter().map(|found| found.uid));
+        let progress = self.vault.progress().await?;
+        for (ring, state) in Ring::MASTER
+            .into_iter()
+            .flat_map(|ring| KeyState::ALL.map(|state| (ring, state)))
+        {
+            let count = progress.keys(ring).filter(|key| key.state == state).count();
+            self.metrics.master_keys(ring.label(), state.label(), count);
         }
+        let found = &progress.quarantined;
+        self.metrics.to_reseal(progress.remaining, found.len());
+        let quarantined: BTreeSet<_> = found.iter().map(|found| found.uid.clone()).collect();
         for uid in memory.quarantined.symmetric_difference(&quarantined) {
             self.suspicions.raise_uid(uid);
         }

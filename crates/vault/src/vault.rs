@@ -7,6 +7,7 @@ mod load;
 mod log;
 mod meter;
 mod open;
+mod progress;
 mod read;
 mod recovery;
 mod remove;
@@ -42,8 +43,9 @@ use suspects::Suspects;
 
 pub use batch::Batch;
 pub use log::LogHead;
+pub use progress::{KeyLine, Progress};
 pub use recovery::{Found, FoundKey, Recovered, RecoverySources, recover};
-pub use rotation::{Advance, KeyLine, Progress};
+pub use rotation::Advance;
 
 /// How often something is begun again that another writer, a rotation or a sweep got in the way of.
 const ATTEMPTS: usize = 5;

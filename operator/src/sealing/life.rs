@@ -105,12 +105,12 @@ impl Life {
 
     /// The current one first, then those before it, the newest first.
     async fn lines(&self) -> Result<Vec<Line>, LifeError> {
-        let progress = self.vault.progress(Ring::Sealing).await?;
+        let lines = self.vault.key_lines(Ring::Sealing).await?;
         let line = |line: &KeyLine| Line {
             id: line.id,
             activated: SystemTime::UNIX_EPOCH + Duration::from_millis(line.activated),
         };
-        Ok(progress.keys.iter().rev().map(line).collect())
+        Ok(lines.iter().rev().map(line).collect())
     }
 
     async fn take_leave(&self, idle: &[KeyId], now: SystemTime) -> Result<(), LifeError> {

@@ -42,32 +42,6 @@ pub enum Advance {
     Resealed(Batch),
 }
 
-/// How far the rotation of a ring is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// The keys of the ring that are not destroyed, in the order of their making.
-    pub keys: Vec<KeyLine>,
-    /// How many environments there are.
-    pub environments: u64,
-    /// How many of them have a revision that is not under the active keys of both rings.
-    pub remaining: u64,
-    /// Revisions that cannot be opened; they keep old keys from being destroyed. A hundred at most.
-    pub quarantined: Vec<Quarantined>,
-}
-
-/// A key as far as anybody may know of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyLine {
-    /// Its id.
-    pub id: KeyId,
-    /// Where it is in its life.
-    pub state: KeyState,
-    /// When it became active, in milliseconds of Unix time; 0 before.
-    pub activated: u64,
-    /// The event that brought it into its state.
-    pub entered: u64,
-}
-
 /// What happened to which key, and why.
 pub(super) type Told = (Ring, KeyId, Deed, Cause);
 
@@ -334,34 +308,6 @@ impl Vault {
         self.keys.quarantined(Some(uid), QUARANTINED).await
     }
 
-    /// How far the rotation of a ring is.
-    ///
-    /// # Errors
-    /// See [`RotationError`].
-    pub async fn progress(&self, ring: Ring) -> Result<Progress, RotationError> {
-        let root = self.root().await?;
-        let (names, values) = (active(&root, Ring::Names)?, active(&root, Ring::Values)?);
-        let (environments, remaining) = self.keys.progress(names, values).await?;
-        let mut keys: Vec<_> = root
-            .keys
-            .iter()
-            .filter(|key| key.ring == ring && key.state != KeyState::Destroyed)
-            .map(|key| KeyLine {
-                id: key.id,
-                state: key.state,
-                activated: key.activated,
-                entered: key.entered,
-            })
-            .collect();
-        keys.sort_unstable_by_key(|key| (key.state == KeyState::Pending, key.activated));
-        Ok(Progress {
-            keys,
-            environments,
-            remaining,
-            quarantined: self.keys.quarantined(None, QUARANTINED).await?,
-        })
-    }
-
     /// Changes keys and tells of it in the key log, in one transaction, as the leader.
     pub(super) async fn change(
         &self,
@@ -391,7 +337,7 @@ impl Vault {
 }
 
 /// Of revisions in quarantine, at most this many are told.
-const QUARANTINED: u32 = 100;
+pub(super) const QUARANTINED: u32 = 100;
 
 impl From<schedule::Cause> for Cause {
     fn from(cause: schedule::Cause) -> Self {
@@ -420,7 +366,7 @@ fn waits_for_replicas(root: &Root) -> bool {
     })
 }
 
-fn active(root: &Root, ring: Ring) -> Result<KeyId, RotationError> {
+pub(super) fn active(root: &Root, ring: Ring) -> Result<KeyId, RotationError> {
     let missing = OpenError::Missing { ring: ring.label() };
     Ok(root.active(ring).map(|key| key.id).ok_or(missing)?)
 }

@@ -104,9 +104,7 @@ fn rest(world: &mut World, seen: &mut Seen) -> Result<(), String> {
         let checked = world.ask(vault.check_log(head)).ok_or("the key log hangs")?;
         checked.map_err(|error| format!("the key log: {error}"))?;
     }
-    let progress = world
-        .ask(vault.progress(Ring::Names))
-        .ok_or("the progress hangs")?;
+    let progress = world.ask(vault.progress()).ok_or("the progress hangs")?;
     let progress = progress.map_err(|error| format!("the progress: {error}"))?;
     if progress.remaining > 0 || !progress.quarantined.is_empty() {
         return Err(format!("something is left to do: {progress:?}"));

@@ -41,7 +41,7 @@ struct Seen {
     values: Vec<String>,
     /// Names and sizes of all files: how much is in the write-ahead logs tells how much was written.
     files: Vec<(String, u64)>,
-    progress: Vec<Progress>,
+    progress: Progress,
     head: LogHead,
     log: Vec<KeyEvent>,
     sealing: usize,
@@ -116,10 +116,7 @@ impl World {
 
     async fn see(&self) -> Seen {
         let vault = &self.installation.vault;
-        let mut progress = Vec::new();
-        for ring in Ring::MASTER {
-            progress.push(vault.progress(ring).await.unwrap());
-        }
+        let progress = vault.progress().await.unwrap();
         Seen {
             keys: dump(self.home.key_hand().await).await,
             values: dump(self.home.value_hand().await).await,

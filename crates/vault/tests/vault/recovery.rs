@@ -237,9 +237,9 @@ async fn with_every_key_encryption_key_gone_the_newest_key_database_and_escrow_a
     assert!(vault.lead(now).await.unwrap());
     for ring in Ring::MASTER {
         rotate(&vault, ring, now).await;
-        let progress = vault.progress(ring).await.unwrap();
-        assert_eq!(progress.keys.len(), 1, "the recovered key was destroyed");
-        assert_eq!(progress.keys[0].state, KeyState::Active);
+        let lines = vault.key_lines(ring).await.unwrap();
+        assert_eq!(lines.len(), 1, "the recovered key was destroyed");
+        assert_eq!(lines[0].state, KeyState::Active);
     }
     story.read_old(&vault).await;
 }

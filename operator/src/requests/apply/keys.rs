@@ -113,11 +113,11 @@ impl Context {
     async fn follow(&self, begun: &[Begun]) -> Result<Verdict, Failure> {
         let mut states = Vec::new();
         let (mut done, mut total, mut quarantined) = (0, 0, 0);
+        let found = self.vault.progress().await?;
         for key in begun {
             for ring in masters(key.ring) {
-                let found = self.vault.progress(*ring).await?;
-                let other = |state| found.keys.iter().any(|line| line.state == state);
-                let ours = found.keys.iter().find(|line| line.id.to_string() == key.key_id);
+                let other = |state| found.keys(*ring).any(|line| line.state == state);
+                let ours = found.keys(*ring).find(|line| line.id.to_string() == key.key_id);
                 states.push(match ours.map(|line| line.state) {
                     Some(KeyState::Pending) => Stage::Pending,
                     Some(KeyState::Active) if other(KeyState::Retiring) => Stage::Encrypting,
