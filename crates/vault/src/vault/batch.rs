@@ -12,7 +12,7 @@ use splitvault_values::{StoreError, Token, failpoint, limits};
 
 use super::Vault;
 use super::rings::Rings;
-use super::seal::{MANIFESTS, seal_rows, seal_values};
+use super::seal::{MANIFESTS, seal_rows, seal_values, tokens};
 use super::write::next;
 use crate::entry::{Claim, Entry};
 use crate::error::{Breach, ReadError, WriteError};
@@ -304,29 +304,24 @@ impl Vault {
                 sealed.extend(seal_values(rings, place, clear.revision, &clear.dotenv)?);
             }
         }
-        let mut claims = self.put_in_messages(sealed).await?.into_iter();
-        let mut planned = Vec::with_capacity(parts.len());
-        for part in parts {
-            if !part.revisions.is_empty() {
-                planned.push(self.plan_commit(rings, part, &mut claims)?);
-            }
-        }
-        Ok(planned)
+        let claims = self.put_in_messages(sealed).await?;
+        let fresh = tokens(&claims);
+        let mut claims = claims.into_iter();
+        let parts = parts.into_iter().filter(|part| !part.revisions.is_empty());
+        let planned = parts
+            .map(|part| self.plan_commit(rings, part, &mut claims))
+            .collect();
+        self.or_forget(&fresh, planned).await
     }
 
     /// As many puts as the limits of a message ask for.
     async fn put_in_messages(&self, sealed: Vec<(Id, Bytes)>) -> Result<Vec<Claim>, WriteError> {
         failpoint!("vault::before-put");
-        let (mut claims, mut message, mut bytes) = (Vec::with_capacity(sealed.len()), Vec::new(), 0);
-        for (id, envelope) in sealed {
-            if message.len() == limits::BATCH || bytes + envelope.len() > BYTES {
-                claims.extend(self.put_shuffled(std::mem::take(&mut message)).await?);
-                bytes = 0;
-            }
-            bytes += envelope.len();
-            message.push((id, envelope));
+        let mut claims = Vec::with_capacity(sealed.len());
+        for message in messages(sealed) {
+            let put = self.put_shuffled(message).await;
+            claims.extend(self.or_forget(&tokens(&claims), put).await?);
         }
-        claims.extend(self.put_shuffled(message).await?);
         failpoint!("vault::after-put");
         Ok(claims)
     }
@@ -396,4 +391,22 @@ impl Vault {
         self.forget(&lost.into_iter().copied().collect::<Vec<_>>()).await;
         Ok(())
     }
+}
+
+/// In their order, each as large as a message may be.
+fn messages(sealed: Vec<(Id, Bytes)>) -> Vec<Vec<(Id, Bytes)>> {
+    let (mut messages, mut bytes) = (vec![Vec::new()], 0);
+    for (id, envelope) in sealed {
+        bytes += envelope.len();
+        match messages.last_mut() {
+            Some(message) if message.is_empty() || (message.len() < limits::BATCH && bytes <= BYTES) => {
+                message.push((id, envelope));
+            }
+            _ => {
+                bytes = envelope.len();
+                messages.push(vec![(id, envelope)]);
+            }
+        }
+    }
+    messages
 }

@@ -81,8 +81,10 @@ impl Vault {
         let place = self.place(head.environment);
         let mut commit = next(rings, head, fence, Vec::new())?;
         let (rows, fresh) = self.put(rings, place, revision, &old.dotenv).await?;
-        self.replace_rows(rings, head, &mut commit, revision, manifest, rows)?;
-        self.touch_current(rings, head, &mut commit)?;
+        let replaced = self
+            .replace_rows(rings, head, &mut commit, revision, manifest, rows)
+            .and_then(|()| self.touch_current(rings, head, &mut commit));
+        self.or_forget(&fresh, replaced).await?;
         Ok(Some((commit, fresh, old.tokens)))
     }
 

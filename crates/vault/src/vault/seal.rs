@@ -30,8 +30,22 @@ impl Vault {
         failpoint!("vault::before-put");
         let claims = self.put_shuffled(sealed).await?;
         failpoint!("vault::after-put");
-        let rows = seal_rows(rings, place, revision, dotenv, &claims)?;
-        Ok((rows, claims.into_iter().map(|claim| claim.token).collect()))
+        let tokens = tokens(&claims);
+        let rows = seal_rows(rings, place, revision, dotenv, &claims);
+        let rows = self.or_forget(&tokens, rows).await?;
+        Ok((rows, tokens))
+    }
+
+    /// Passes on what came of values that were put. If nothing did, nothing claims them, and they are forgotten.
+    pub(super) async fn or_forget<T>(
+        &self,
+        fresh: &[Token],
+        outcome: Result<T, WriteError>,
+    ) -> Result<T, WriteError> {
+        if outcome.is_err() {
+            self.forget(fresh).await;
+        }
+        outcome
     }
 
     /// Puts the values in an order that tells the store nothing, and answers in the order given.
@@ -89,6 +103,11 @@ impl Vault {
         }
         failpoint!("vault::after-delete");
     }
+}
+
+/// What the store has been given.
+pub(super) fn tokens(claims: &[Claim]) -> Vec<Token> {
+    claims.iter().map(|claim| claim.token).collect()
 }
 
 /// Encrypts the values of a revision, each under a new entry id.

@@ -12,7 +12,7 @@ use super::{ATTEMPTS, Vault};
 use crate::digest::{self, SourceDigestInput};
 use crate::environment::{HistoryEntry, Written};
 use crate::error::WriteError;
-use crate::keys::{Commit, Head, KeyStoreError, Standing};
+use crate::keys::{Commit, Head, KeyStoreError, Row, Standing};
 use crate::manifest::{self, Manifest};
 use crate::place::Place;
 
@@ -246,30 +246,8 @@ impl Vault {
     ) -> Result<(Vec<Token>, [u8; 32]), WriteError> {
         let (revision, place) = (commit.revision, self.place(commit.environment));
         let (rows, tokens) = self.put(rings, place, revision, wanted.dotenv).await?;
-        let (digest_key, former_source) = match former {
-            Some(former) => (former.digest_key, former.source),
-            None => (DigestKey::make()?, [0; 32]),
-        };
-        let digest = digest::content(&digest_key, revision, wanted.dotenv);
-        let (source, restored_from) = match wanted.source {
-            Source::Given(source) => (source.digest(&digest_key), None),
-            Source::Kept { restored_from } => (former_source, Some(restored_from)),
-        };
-        let manifest = Manifest {
-            current: true,
-            writes: commit.expected.unwrap_or_default() + 1,
-            uid: wanted.uid.to_owned(),
-            rows: manifest::list(&rows),
-            digest,
-            source,
-            restored_from,
-            digest_key,
-            created: wanted.created.to_vec(),
-            history,
-        };
-        let sealed = manifest.seal(&rings.names, place, revision)?;
-        commit.manifests.push((revision, sealed));
-        commit.rows.push((revision, rows));
+        let listed = list_revision(rings, wanted, commit, place, former, history, rows);
+        let digest = self.or_forget(&tokens, listed).await?;
         Ok((tokens, digest))
     }
 
@@ -301,6 +279,44 @@ impl Vault {
         }
         Ok(stale)
     }
+}
+
+/// Puts new rows into the commit, as the current revision, with the manifest that lists them; answers the content's digest.
+fn list_revision(
+    rings: &Rings,
+    wanted: &Wanted<'_>,
+    commit: &mut Commit,
+    place: Place,
+    former: Option<Manifest>,
+    history: Vec<HistoryEntry>,
+    rows: Vec<Row>,
+) -> Result<[u8; 32], WriteError> {
+    let revision = commit.revision;
+    let (digest_key, former_source) = match former {
+        Some(former) => (former.digest_key, former.source),
+        None => (DigestKey::make()?, [0; 32]),
+    };
+    let digest = digest::content(&digest_key, revision, wanted.dotenv);
+    let (source, restored_from) = match wanted.source {
+        Source::Given(source) => (source.digest(&digest_key), None),
+        Source::Kept { restored_from } => (former_source, Some(restored_from)),
+    };
+    let manifest = Manifest {
+        current: true,
+        writes: commit.expected.unwrap_or_default() + 1,
+        uid: wanted.uid.to_owned(),
+        rows: manifest::list(&rows),
+        digest,
+        source,
+        restored_from,
+        digest_key,
+        created: wanted.created.to_vec(),
+        history,
+    };
+    let sealed = manifest.seal(&rings.names, place, revision)?;
+    commit.manifests.push((revision, sealed));
+    commit.rows.push((revision, rows));
+    Ok(digest)
 }
 
 /// What stays the same when an environment is encrypted anew.

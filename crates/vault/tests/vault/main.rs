@@ -6,6 +6,7 @@ mod content;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod fixture;
+mod forgotten;
 mod founding;
 mod hands;
 mod history;
