@@ -70,16 +70,22 @@ pub(super) async fn knows_who_is_there(keys: &dyn KeyStore) {
     for replica in [&old, &new] {
         keys.beat(replica).await.expect("beat answers");
     }
-    assert_eq!(keys.replicas(10).await.expect("it answers").len(), 2);
-    assert_eq!(keys.replicas(11).await, Ok(vec![new]));
+    assert_eq!(keys.replicas(10..=20).await.expect("it answers").len(), 2);
+    assert_eq!(keys.replicas(11..=20).await, Ok(vec![new]));
     (old.seen, old.acknowledged) = (30, 15);
     keys.beat(&old).await.expect("beat answers");
     assert!(
-        keys.replicas(20).await.expect("it answers").contains(&old),
+        keys.replicas(20..=30).await.expect("it answers").contains(&old),
         "it is back"
     );
     keys.leave(new.id).await.expect("leave answers");
-    assert_eq!(keys.replicas(0).await, Ok(vec![old]));
+    assert_eq!(keys.replicas(0..=99).await, Ok(vec![old]));
+    assert_eq!(
+        keys.replicas(0..=29).await,
+        Ok(Vec::new()),
+        "a clock that is ahead is forgotten, too"
+    );
+    assert_eq!(keys.replicas(0..=99).await, Ok(Vec::new()));
     keys.leave(old.id).await.expect("leave answers");
 }
 

@@ -1,5 +1,7 @@
 //! What a key database keeps of the life of keys: which there are, who leads, who knows of what, and what happened.
 
+use std::ops::RangeInclusive;
+
 use async_trait::async_trait;
 use splitvault_crypto::{Id, KeyId};
 
@@ -61,11 +63,11 @@ pub trait LifeStore: Send + Sync + 'static {
     /// See [`KeyStoreError`].
     async fn beat(&self, replica: &Replica) -> Result<(), KeyStoreError>;
 
-    /// The replicas that were there at `since` (milliseconds of Unix time) or later; forgets the others.
+    /// The replicas that were there last at a time in `seen` (milliseconds of Unix time); forgets the others.
     ///
     /// # Errors
     /// See [`KeyStoreError`].
-    async fn replicas(&self, since: u64) -> Result<Vec<Replica>, KeyStoreError>;
+    async fn replicas(&self, seen: RangeInclusive<u64>) -> Result<Vec<Replica>, KeyStoreError>;
 
     /// Forgets a replica that goes; if it leads, another may at once.
     ///

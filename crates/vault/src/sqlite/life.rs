@@ -1,5 +1,7 @@
 //! The life of keys: transitions, leadership, replicas.
 
+use std::ops::RangeInclusive;
+
 use async_trait::async_trait;
 use splitvault_crypto::{Id, KeyId};
 use splitvault_values::failpoint;
@@ -84,10 +86,11 @@ impl LifeStore for SqliteKeys {
         .map_err(key_store_error)
     }
 
-    async fn replicas(&self, since: u64) -> Result<Vec<Replica>, KeyStoreError> {
+    async fn replicas(&self, seen: RangeInclusive<u64>) -> Result<Vec<Replica>, KeyStoreError> {
         let mut transaction = begin(&self.writer).await?;
-        sqlx::query("DELETE FROM replica WHERE seen < ?1")
-            .bind(signed(since)?)
+        sqlx::query("DELETE FROM replica WHERE seen NOT BETWEEN ?1 AND ?2")
+            .bind(signed(*seen.start())?)
+            .bind(signed(*seen.end())?)
             .execute(&mut *transaction)
             .await
             .map_err(key_store_error)?;

@@ -170,10 +170,12 @@ impl Vault {
         Ok(self.keys.leave(self.presence.id).await?)
     }
 
-    /// What every replica that is there has seen of the key log; `None` when there is none, not even this one.
+    /// What every replica that is there has seen of the key log; `None` when there is none, not even this one. One whose
+    /// clock is as far ahead as another may be silent counts as gone, too: nobody knows when it was there.
     pub(super) async fn acknowledged(&self, now: SystemTime) -> Result<Option<u64>, RotationError> {
         let since = now.checked_sub(ABSENT).map_or(0, millis);
-        let replicas = self.keys.replicas(since).await?;
+        let until = millis(now.checked_add(ABSENT).unwrap_or(now));
+        let replicas = self.keys.replicas(since..=until).await?;
         Ok(replicas.iter().map(|replica| replica.acknowledged).min())
     }
 }

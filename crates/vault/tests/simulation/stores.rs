@@ -1,5 +1,6 @@
 //! Both stores at the far end of a line.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -212,8 +213,8 @@ impl<S: KeyStore + ?Sized> LifeStore for Far<S> {
         send!(self, store, [replica], store.beat(&replica))
     }
 
-    async fn replicas(&self, since: u64) -> Result<Vec<Replica>, KeyStoreError> {
-        let mut replicas: Vec<Replica> = send!(self, store, [], store.replicas(since))?;
+    async fn replicas(&self, seen: RangeInclusive<u64>) -> Result<Vec<Replica>, KeyStoreError> {
+        let mut replicas: Vec<Replica> = send!(self, store, [seen], store.replicas(seen.clone()))?;
         if self.line.lacks(Guard::Acknowledgement) {
             replicas
                 .iter_mut()

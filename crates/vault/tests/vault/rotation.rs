@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use splitvault_crypto::KeyId;
+use splitvault_crypto::{Id, KeyId};
 use splitvault_values::ValueStore as _;
-use splitvault_vault::keys::{Deed, LifeStore as _};
+use splitvault_vault::keys::{Deed, LifeStore as _, Replica};
 use splitvault_vault::{Advance, Cause, KeyState, KeyStoreError, Ring, RotationError, Vault};
 
 use crate::fixture::{Home, Installation, owned};
@@ -174,6 +174,39 @@ async fn a_replica_that_is_gone_is_not_waited_for_and_catches_up_when_it_comes_b
     assert_eq!(two.read("a").await, owned(&[("A", "1")]), "it looks the keys up");
     two.write("a", &[("A", "2")], 3).await.unwrap();
     assert_eq!(one.read("a").await, owned(&[("A", "2")]));
+}
+
+#[tokio::test]
+async fn a_replica_whose_clock_is_far_ahead_is_not_waited_for_until_then() {
+    let (home, now) = (Home::new(), SystemTime::now());
+    let (one, ahead) = (home.open().await, home.open().await);
+    one.write("a", &[("A", "1")], 0).await.unwrap();
+    lead(&one, now).await;
+    // A little ahead: it counts, and is waited for.
+    ahead.vault.beat(now + Duration::from_secs(59)).await.unwrap();
+    let old = active(&one, Ring::Names).await;
+    let begun = one.vault.begin_rotation(Ring::Names, Cause::Requested, now);
+    begun.await.unwrap();
+    assert_eq!(one.vault.advance(now, ROWS).await, Ok(Advance::Waiting));
+    // Hours ahead, and then gone without a word.
+    let then = now + Duration::from_secs(5 * 3600);
+    ahead.keys.beat(&replica_of(&home, then).await).await.unwrap();
+    settle(&one.vault, now).await;
+    let root = one.keys.root().await.unwrap().unwrap();
+    let state = root.keys.iter().find(|key| key.id == old).unwrap().state;
+    assert_eq!(state, KeyState::Destroyed);
+}
+
+/// The one replica that was there after `now`, as if it had been there last at that time.
+async fn replica_of(home: &Home, then: SystemTime) -> Replica {
+    let ids = "SELECT id FROM replica ORDER BY seen DESC LIMIT 1";
+    let id = home.key_hand().await.blobs(ids).await.remove(0);
+    let seen = then.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    Replica {
+        id: Id::from_bytes(id.try_into().unwrap()),
+        acknowledged: 0,
+        seen: u64::try_from(seen).unwrap(),
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The life of keys in memory.
 
+use std::ops::RangeInclusive;
+
 use async_trait::async_trait;
 use splitvault_crypto::{Id, KeyId};
 
@@ -64,9 +66,9 @@ impl LifeStore for MemoryKeys {
         .await
     }
 
-    async fn replicas(&self, since: u64) -> Result<Vec<Replica>, KeyStoreError> {
+    async fn replicas(&self, seen: RangeInclusive<u64>) -> Result<Vec<Replica>, KeyStoreError> {
         self.transact(|kept| {
-            kept.replicas.retain(|_, replica| replica.seen >= since);
+            kept.replicas.retain(|_, replica| seen.contains(&replica.seen));
             Ok(kept.replicas.values().copied().collect())
         })
         .await
