@@ -115,8 +115,13 @@ impl Vault {
         Ok(now.is_some_and(|now| (now.environment, now.writes) == (head.environment, head.writes)))
     }
 
+    /// What the database says of the keys; refused when it is not the one that the keys in memory are from.
     async fn root(&self) -> Result<Root, RotationError> {
-        self.keys.root().await?.ok_or(RotationError::RolledBack)
+        // Looked at first: meanwhile the database can only have gone on.
+        let seen = self.rings.load().seen;
+        let root = self.keys.root().await?.ok_or(RotationError::RolledBack)?;
+        self.check_grown(&seen, &root).await?;
+        Ok(root)
     }
 
     /// Whether it is worth another try with the keys of now: a key was missing, or was not the active one any more.

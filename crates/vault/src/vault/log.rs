@@ -7,7 +7,7 @@ use splitvault_crypto::{DigestKey, Id, KeyId};
 
 use super::Vault;
 use crate::error::{RotationError, TrailError};
-use crate::keys::{Cause, Deed, KeyEvent, Ring};
+use crate::keys::{Cause, Deed, KeyEvent, Ring, Root};
 
 /// Events on one page.
 const PAGE: u32 = 500;
@@ -92,7 +92,37 @@ pub struct LogHead {
     pub mac: [u8; 32],
 }
 
+impl LogHead {
+    /// The end of the log in this root; before the first event, number 0.
+    pub(super) fn of(root: &Root) -> Self {
+        Self {
+            sequence: root.sequence(),
+            mac: root.last.as_ref().map_or([0; 32], |last| last.mac),
+        }
+    }
+
+    /// Whether this is later than the end of the log in this root, or the end of another log as long.
+    pub(super) fn is_after(&self, root: &Root) -> bool {
+        let there = Self::of(root);
+        self.sequence > there.sequence || (self.sequence == there.sequence && self.mac != there.mac)
+    }
+}
+
 impl Vault {
+    /// Whether the log in `root` goes on from `seen`.
+    ///
+    /// # Errors
+    /// [`RotationError::RolledBack`] when it does not: an older database was put back, or one that parted from it.
+    pub(super) async fn check_grown(&self, seen: &LogHead, root: &Root) -> Result<(), RotationError> {
+        if seen.is_after(root) {
+            return Err(RotationError::RolledBack);
+        }
+        if seen.sequence < root.sequence() {
+            self.check_log(seen).await?;
+        }
+        Ok(())
+    }
+
     /// The whole key log, checked.
     ///
     /// # Errors
@@ -122,12 +152,7 @@ impl Vault {
     /// # Errors
     /// See [`RotationError`].
     pub async fn log_head(&self) -> Result<LogHead, RotationError> {
-        let root = self.root().await?;
-        let last = root.last.ok_or(RotationError::RolledBack)?;
-        Ok(LogHead {
-            sequence: last.sequence,
-            mac: last.mac,
-        })
+        Ok(LogHead::of(&self.root().await?))
     }
 
     /// Whether this end of the key log was told to [`Self::witnessed`] last.

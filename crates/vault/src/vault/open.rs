@@ -63,7 +63,7 @@ impl Vault {
             keys,
             values,
             installation: root.installation,
-            presence: Presence::make(rings.sequence)?,
+            presence: Presence::make(rings.seen.sequence)?,
             rings: ArcSwap::from_pointee(rings),
             mac: mac(&keks, &root).await?,
             keks,

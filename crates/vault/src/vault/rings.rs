@@ -7,14 +7,15 @@ use splitvault_crypto::sealing::KeyPair;
 use splitvault_crypto::{Id, KeyId, KeyRing, MasterKey, Names, Purpose, Values};
 
 use super::first;
+use super::log::LogHead;
 use crate::error::OpenError;
 use crate::kek::{KekFault, Keks, RingKek};
 use crate::keys::{KeyState, Ring, Root, WrappedKey};
 
 /// All keys that seal or open anything.
 pub(crate) struct Rings {
-    /// The last event of the key log that these keys know of.
-    pub(crate) sequence: u64,
+    /// The end of the key log that these keys are as of.
+    pub(crate) seen: LogHead,
     pub(crate) names: KeyRing<Names>,
     pub(crate) values: KeyRing<Values>,
     /// The active pair first.
@@ -26,7 +27,7 @@ impl Rings {
     /// does not matter to them.
     pub(super) async fn load(root: &Root, keks: &Keks, before: Option<&Self>) -> Result<Self, OpenError> {
         Ok(Self {
-            sequence: root.sequence(),
+            seen: LogHead::of(root),
             names: ring(Ring::Names, &keks.names, root, before.map(|before| &before.names)).await?,
             values: ring(
                 Ring::Values,

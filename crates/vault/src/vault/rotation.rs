@@ -326,6 +326,10 @@ impl Vault {
             Step::Insert(key) => Step::Insert(WrappedKey { entered, ..key }),
             other => other,
         });
+        if self.rings.load().seen.is_after(root) {
+            // What was planned from is not what these keys are from: it is planned anew from what is there now.
+            return Err(KeyStoreError::Conflict.into());
+        }
         let change = KeyChange {
             epoch: Some(self.presence.epoch()?),
             expected: root.sequence(),

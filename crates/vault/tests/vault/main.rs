@@ -12,6 +12,7 @@ mod hands;
 mod history;
 mod indistinguishable;
 mod keys;
+mod put_back;
 mod race;
 mod recovery;
 mod rollback;
