@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
-use splitvault_crypto::{DigestKey, FileKek, SecretBytes};
+use splitvault_crypto::{DigestKey, FileKek, Names, SecretBytes, SecretString, Values};
 use splitvault_values::ValueStore;
 use splitvault_values::sqlite::SqliteValues;
 use splitvault_vault::{Keks, SqliteKeys, Vault};
@@ -298,9 +298,17 @@ fn failure(code: u16) -> (u16, Value) {
 /// A vault over two files, and its value store.
 pub(crate) struct Stores {
     /// Holds both files as long as they are used.
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
+    keks: [SecretString; 2],
     pub(crate) vault: Arc<Vault>,
     pub(crate) values: Arc<dyn ValueStore>,
+}
+
+impl Stores {
+    /// Another process's view of the same.
+    pub(crate) async fn another(&self) -> Vault {
+        open(&self.directory, Arc::clone(&self.values), &self.keks).await
+    }
 }
 
 pub(crate) async fn stores() -> Stores {
@@ -313,19 +321,26 @@ pub(crate) async fn stores() -> Stores {
 
 /// A vault over this value store.
 pub(crate) async fn stores_over(directory: tempfile::TempDir, values: Arc<dyn ValueStore>) -> Stores {
-    let keys = SqliteKeys::open(&directory.path().join("keys.db")).await.unwrap();
-    let keks = Keks {
-        names: FileKek::make().unwrap().into(),
-        values: FileKek::make().unwrap().into(),
-    };
-    let vault = Vault::open(Arc::new(keys), Arc::clone(&values), keks)
-        .await
-        .unwrap();
+    let keks = [
+        FileKek::<Names>::make().unwrap().to_text(),
+        FileKek::<Values>::make().unwrap().to_text(),
+    ];
     Stores {
-        _directory: directory,
-        vault: Arc::new(vault),
+        vault: Arc::new(open(&directory, Arc::clone(&values), &keks).await),
+        directory,
+        keks,
         values,
     }
+}
+
+async fn open(directory: &tempfile::TempDir, values: Arc<dyn ValueStore>, keks: &[SecretString; 2]) -> Vault {
+    let keys = SqliteKeys::open(&directory.path().join("keys.db")).await.unwrap();
+    let [names, of_values] = keks;
+    let keks = Keks {
+        names: FileKek::parse(names.expose().as_bytes()).unwrap().into(),
+        values: FileKek::parse(of_values.expose().as_bytes()).unwrap().into(),
+    };
+    Vault::open(Arc::new(keys), values, keks).await.unwrap()
 }
 
 /// A key that is always the same.

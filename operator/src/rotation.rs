@@ -11,14 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use kube::Client;
 use splitvault_vault::{Advance, Batch, KeyState, Ring, RotationError, Vault};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::controller::Suspicions;
 use crate::metrics::Metrics;
-use crate::witness;
+use crate::witness::Witness;
 
 pub use pace::Rate;
 pub use schedule::ScheduleFiles;
@@ -29,6 +28,9 @@ const BEAT: Duration = Duration::from_secs(5);
 const DRAW: Duration = Duration::from_secs(60);
 /// Between two tries to open what is in quarantine.
 const RETRY: Duration = Duration::from_secs(10 * 60);
+/// How often it is tried to give the lease back, and how long apart.
+const FAREWELLS: usize = 5;
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Rows in one batch.
 const ROWS: usize = 1_000;
 
@@ -36,10 +38,8 @@ const ROWS: usize = 1_000;
 pub struct Rotator {
     /// The keys and both databases.
     pub vault: Arc<Vault>,
-    /// For the witness.
-    pub client: Client,
-    /// Where the operator runs.
-    pub namespace: String,
+    /// Where the end of the key log is remembered; nowhere when both databases go with the process.
+    pub witness: Option<Witness>,
     /// What is drawn by.
     pub schedule: ScheduleFiles,
     /// What is drawn: the operating system's randomness, but in tests.
@@ -72,9 +72,14 @@ pub async fn run(rotator: Rotator, shutdown: CancellationToken) {
     // Two loops: however long a step takes, the lease is renewed and the other replicas hear of this one.
     let working = async { tokio::join!(rotator.be_there(&leads), rotator.work(&leads)) };
     shutdown.run_until_cancelled(working).await;
-    if let Err(error) = rotator.vault.leave().await {
-        tracing::debug!("the other replicas wait a minute for this one: {error}");
+    for _ in 0..FAREWELLS {
+        match rotator.vault.leave().await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!("the lease is not given back yet: {error}"),
+        }
+        tokio::time::sleep(FAREWELL).await;
     }
+    tracing::warn!("the lease is not given back: whoever leads next waits until it has run out");
 }
 
 /// The operating system's randomness.
@@ -114,8 +119,16 @@ impl Rotator {
         let now = SystemTime::now();
         self.vault.beat(now).await?;
         let leads = self.vault.lead(now).await?;
-        witness::remember(&self.client, &self.namespace, &self.vault).await;
+        self.remember().await?;
         Ok(leads)
+    }
+
+    /// Has the end of the key log remembered outside the database.
+    async fn remember(&self) -> Result<(), RotationError> {
+        match &self.witness {
+            Some(witness) => witness.remember(&self.vault).await,
+            None => Ok(()),
+        }
     }
 
     async fn work(&self, leads: &AtomicBool) {
@@ -158,7 +171,7 @@ impl Rotator {
             }
         }
         // What was done is remembered outside the database before anything else is.
-        witness::remember(&self.client, &self.namespace, &self.vault).await;
+        self.remember().await?;
         self.show(memory).await
     }
 

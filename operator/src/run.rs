@@ -35,7 +35,7 @@ use crate::metrics::Metrics;
 use crate::missed::Missed;
 use crate::pki::{Certificates, Keeper, Names, Rotation};
 use crate::restart::Rolls;
-use crate::{controller, health, kek, logs, sweep, witness};
+use crate::{controller, health, kek, logs, sweep};
 
 /// The longest pause between two attempts to get a part.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -137,8 +137,8 @@ impl Operator {
             let vault = Vault::open(keys, Arc::clone(&values), keks).await;
             let vault = vault.inspect_err(|error| self.tell_kek(error))?;
             self.readiness.ready(Part::Kek);
-            if !self.args.ephemeral {
-                witness::check(&self.client, namespace, &vault).await?;
+            if let Some(witness) = self.witness() {
+                witness.check(&vault).await?;
             }
             // Until the others know of this one, a key may become active that it does not have.
             vault.beat(SystemTime::now()).await?;

@@ -8,13 +8,13 @@ use tokio::task::JoinSet;
 use super::Operator;
 use crate::controller::Suspicions;
 use crate::rotation::{self, Rate, Rotator, ScheduleFiles};
+use crate::witness::Witness;
 
 impl Operator {
     pub(super) fn rotate(&self, tasks: &mut JoinSet<()>, vault: &Arc<Vault>, suspicions: Suspicions) {
         let rotator = Rotator {
             vault: Arc::clone(vault),
-            client: self.client.clone(),
-            namespace: self.args.namespace.clone(),
+            witness: self.witness(),
             schedule: ScheduleFiles::new(&self.args.rotation),
             dice: rotation::roll,
             rate: Rate::new(self.args.rotation.rotation_rate),
@@ -22,5 +22,11 @@ impl Operator {
             suspicions,
         };
         tasks.spawn(rotation::run(rotator, self.shutdown.clone()));
+    }
+
+    /// What remembers the end of the key log; a database that goes with the process is not to be remembered by the next.
+    pub(super) fn witness(&self) -> Option<Witness> {
+        let (client, namespace) = (&self.client, &self.args.namespace);
+        (!self.args.ephemeral).then(|| Witness::new(client.clone(), namespace))
     }
 }
