@@ -4,6 +4,7 @@ mod keys;
 mod reseal;
 mod reveal;
 mod trail;
+mod stage;
 
 use kube::ResourceExt as _;
 use splitvault_api::{Demand, Outcome, Progress};

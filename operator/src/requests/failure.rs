@@ -83,6 +83,11 @@ pub enum Failure {
     /// What is stored is older than the VaultSecret's status.
     #[error("{0}; the VaultSecret's condition says what to do")]
     RolledBack(String),
+    /// The key database is older than it was.
+    #[error(
+        "the key database was put back to an older state; the operator's log and docs/recovery.md say what to do"
+    )]
+    KeysRolledBack,
     /// A store does not do what it is asked; it may soon.
     #[error("{0}; will try again")]
     Store(String),
@@ -127,7 +132,7 @@ impl Failure {
             Self::NotSupported | Self::Unwritable => Outcome::NotSupported,
             Self::Expired { .. } => Outcome::Expired,
             Self::Tampered(_) => Outcome::Tampered,
-            Self::RolledBack(_) => Outcome::RolledBack,
+            Self::RolledBack(_) | Self::KeysRolledBack => Outcome::RolledBack,
             Self::Store(_) | Self::Cluster(_) | Self::Internal(_) => Outcome::Unavailable,
         }
     }
@@ -161,6 +166,9 @@ impl From<WriteError> for Failure {
 
 impl From<RotationError> for Failure {
     fn from(error: RotationError) -> Self {
+        if error == RotationError::RolledBack {
+            return Self::KeysRolledBack;
+        }
         Self::of_vault(error.reason(), error.to_string())
     }
 }

@@ -5,9 +5,10 @@ use std::time::SystemTime;
 
 use splitvault_api::{Begun, Outcome, Progress, RingName};
 use splitvault_vault::keys::{Deed, KeyEvent};
-use splitvault_vault::{Cause, KeyState, Ring};
+use splitvault_vault::{Cause, Ring};
 
 use super::progress;
+use super::stage::{Stage, stage};
 use crate::requests::plan::Observed;
 use crate::requests::status::{Said, Verdict};
 use crate::requests::{Context, Failure};
@@ -111,47 +112,27 @@ impl Context {
     }
 
     async fn follow(&self, begun: &[Begun]) -> Result<Verdict, Failure> {
-        let mut states = Vec::new();
-        let (mut done, mut total, mut quarantined) = (0, 0, 0);
-        let found = self.vault.progress().await?;
+        let (found, log) = (self.vault.progress().await?, self.vault.key_log().await?);
+        let mut stages = Vec::new();
         for key in begun {
             for ring in masters(key.ring) {
-                let other = |state| found.keys(*ring).any(|line| line.state == state);
-                let ours = found.keys(*ring).find(|line| line.id.to_string() == key.key_id);
-                states.push(match ours.map(|line| line.state) {
-                    Some(KeyState::Pending) => Stage::Pending,
-                    Some(KeyState::Active) if other(KeyState::Retiring) => Stage::Encrypting,
-                    Some(KeyState::Active) if other(KeyState::Drained) => Stage::Destroying,
-                    // Another rotation may have followed meanwhile.
-                    Some(KeyState::Active | KeyState::Retiring | KeyState::Drained | KeyState::Destroyed)
-                    | None => Stage::Done,
-                });
-                total = found.environments;
-                done = found.environments.saturating_sub(found.remaining);
-                quarantined = found.quarantined.len();
+                let stage = stage(found.keys(*ring), &log, &key.key_id);
+                stages.push(stage.ok_or(Failure::KeysRolledBack)?);
             }
         }
-        let stage = states.into_iter().min().unwrap_or(Stage::Done);
-        Ok(told(stage, done, total, quarantined))
+        Ok(told(stages.into_iter().min().unwrap_or(Stage::Done), &found))
     }
 }
 
-/// How far a rotation is, the earliest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
-    Pending,
-    Encrypting,
-    Destroying,
-    Done,
-}
-
-fn told(stage: Stage, done: u64, total: u64, quarantined: usize) -> Verdict {
+fn told(stage: Stage, found: &splitvault_vault::Progress) -> Verdict {
+    let (total, quarantined) = (found.environments, found.quarantined.len());
+    let done = total.saturating_sub(found.remaining);
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let (state, message) = match stage {
         Stage::Pending => ("Pending", "the new key is made known to every replica".to_owned()),
         Stage::Encrypting if quarantined > 0 => (
             "Encrypting",
-            format!("{quarantined} revisions cannot be opened; they keep the old key from being destroyed"),
+            format!("{quarantined} revisions cannot be opened; they keep an old key from being destroyed"),
         ),
         Stage::Encrypting => (
             "Encrypting",
@@ -161,15 +142,18 @@ fn told(stage: Stage, done: u64, total: u64, quarantined: usize) -> Verdict {
             "Destroying",
             "nothing is under the old key; it is being destroyed".to_owned(),
         ),
+        Stage::Followed => (
+            "Done",
+            "the keys from before are destroyed, and another rotation has followed".to_owned(),
+        ),
         Stage::Done => (
             "Done",
             format!("{total} environments are under the new key, and the old one is destroyed"),
         ),
     };
-    let outcome = if stage == Stage::Done {
-        Outcome::Done
-    } else {
-        Outcome::Progressing
+    let outcome = match stage {
+        Stage::Followed | Stage::Done => Outcome::Done,
+        Stage::Pending | Stage::Encrypting | Stage::Destroying => Outcome::Progressing,
     };
     let said = Said {
         progress: Some(Progress {
