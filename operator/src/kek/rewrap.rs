@@ -20,31 +20,32 @@ const AGAIN: Duration = Duration::from_secs(30);
 
 /// Wraps anew whatever is not under what its ring's provider wraps with now, until told to stop.
 pub async fn run(vault: Arc<Vault>, providers: Providers, shutdown: CancellationToken) {
-    let following = async {
-        let mut healths = providers.healths();
-        let mut told = None;
-        loop {
-            let result = rewrap(&vault).await;
-            let reason = result.as_ref().err().map(RotationError::reason);
-            let done = matches!(result, Ok(Some(_)));
-            match result {
-                Ok(None | Some(0)) => {}
-                Ok(Some(keys)) => {
-                    tracing::info!(keys, "rewrapped: every key is under its provider's current key")
-                }
-                Err(_) if told == reason => {}
-                Err(error) => tracing::error!("cannot rewrap: {error}; the keys stay in use, will try again"),
-            }
-            told = reason;
-            if done {
-                tokio::time::sleep(PAUSE).await;
-                news(&mut healths).await;
-            } else {
-                tokio::time::sleep(AGAIN).await;
-            }
-        }
-    };
+    let following = follow(&vault, providers.healths());
     shutdown.run_until_cancelled(following).await;
+}
+
+async fn follow(vault: &Vault, mut healths: Vec<watch::Receiver<Health>>) {
+    let mut told = None;
+    loop {
+        let result = rewrap(vault).await;
+        let reason = result.as_ref().err().map(RotationError::reason);
+        let done = matches!(result, Ok(Some(_)));
+        match result {
+            Ok(None | Some(0)) => {}
+            Ok(Some(keys)) => {
+                tracing::info!(keys, "rewrapped: every key is under its provider's current key")
+            }
+            Err(_) if told == reason => {}
+            Err(error) => tracing::error!("cannot rewrap: {error}; the keys stay in use, will try again"),
+        }
+        told = reason;
+        if done {
+            tokio::time::sleep(PAUSE).await;
+            news(&mut healths).await;
+        } else {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
 }
 
 /// Until a plugin has news, or it is time to look anyway.
@@ -70,3 +71,6 @@ async fn rewrap(vault: &Vault) -> Result<Option<usize>, RotationError> {
         done => done.map(Some),
     }
 }
+
+#[cfg(test)]
+mod tests;
