@@ -11,8 +11,8 @@ use clap_complete::Shell;
 
 pub(crate) use escrow::{Escrow, Keygen};
 pub(crate) use requests::{
-    Asking, Audit, AuditKeys, History, Keys, Master, Reseal, ResultFormat, Rollback, Rotate, TableFormat,
-    Waiting,
+    Asking, Audit, AuditKeys, History, Keys, Master, Prune, Reseal, ResultFormat, Rollback, Rotate,
+    TableFormat, Waiting,
 };
 
 /// What kubectl calls a plugin.

@@ -1,10 +1,11 @@
-//! `splitvault rotate` and `splitvault keys rewrap`: keys that are replaced.
+//! `splitvault rotate` and `splitvault keys`: keys that are replaced, and what keeps them from it.
 
 use splitvault_api::{Action, RingName, VaultRequestSpec};
 
-use crate::args::{Asking, Cluster, Master, Rotate, Waiting};
+use crate::args::{Asking, Cluster, Master, Prune, Rotate, Waiting};
 use crate::cluster::{self, Connection};
 use crate::fault::Fault;
+use crate::output;
 use crate::request::Ask;
 
 /// Asks for what the arguments name.
@@ -31,6 +32,19 @@ pub(crate) fn rotate(args: &Rotate) -> Result<(), Fault> {
 /// Asks for the master keys to be wrapped anew.
 pub(crate) fn rewrap(args: &Asking) -> Result<(), Fault> {
     installation(VaultRequestSpec::of(Action::Rewrap), args.waiting, &args.cluster)
+}
+
+/// Asks for what keeps old master keys for nobody's sake to be removed, or how much there is of it.
+pub(crate) fn prune(args: &Prune) -> Result<(), Fault> {
+    let spec = VaultRequestSpec {
+        dry_run: (!args.yes).then_some(true),
+        ..VaultRequestSpec::of(Action::Prune)
+    };
+    installation(spec, args.waiting, &args.cluster)?;
+    if !args.yes {
+        output::note("nothing was removed; `splitvault keys prune --yes` does it");
+    }
+    Ok(())
 }
 
 fn wanted(args: &Rotate) -> VaultRequestSpec {

@@ -18,6 +18,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Fault> {
         Command::Rollback(rollback) => rollback::rollback(&rollback),
         Command::Reseal(reseal) => reseal::reseal(&reseal),
         Command::Keys(Keys::Rewrap(asking)) => rotate::rewrap(&asking),
+        Command::Keys(Keys::Prune(prune)) => rotate::prune(&prune),
         Command::Escrow(Escrow::Keygen(keygen)) => escrow::keygen(&keygen),
         Command::Audit(Audit::Keys(keys)) => return audit::audit(&keys),
         Command::Version => output::print(concat!("splitvault ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),

@@ -116,6 +116,27 @@ pub(crate) enum Keys {
 No row is touched. Needs the verb rewrap on masterkeys (ClusterRole splitvault-key-admin).
 Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted.")]
     Rewrap(Asking),
+    /// Remove what cannot be opened and whose VaultSecret is gone: it keeps old master keys
+    #[command(after_help = "Examples:
+  splitvault keys prune         how much there is, and of which UIDs
+  splitvault keys prune --yes   remove it, for good, from both databases
+
+While a revision cannot be opened, the old master key that it may be under is not destroyed. Where the VaultSecret is
+still there, restore the databases, or change its content; this is for those that are gone, also with deletionPolicy
+Retain. Needs the verb prune on masterkeys (ClusterRole splitvault-key-admin).
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted.")]
+    Prune(Prune),
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Prune {
+    /// Remove it; without this, only say what would be removed
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
 }
 
 #[derive(Debug, Subcommand)]

@@ -39,7 +39,7 @@ fn rotate_asks_shows_the_progress_and_says_what_came_of_it() {
 
 #[test]
 fn what_concerns_the_installation_is_asked_for_where_the_operator_is() {
-    let cases: [(&[&str], Value); 6] = [
+    let cases: [(&[&str], Value); 8] = [
         (
             &["rotate", "--master", "key"],
             json!({"action": "RotateMasterKey", "ring": "Names"}),
@@ -61,6 +61,8 @@ fn what_concerns_the_installation_is_asked_for_where_the_operator_is() {
             json!({"action": "RotateCertificateAuthority"}),
         ),
         (&["keys", "rewrap"], json!({"action": "Rewrap"})),
+        (&["keys", "prune"], json!({"action": "Prune", "dryRun": true})),
+        (&["keys", "prune", "--yes"], json!({"action": "Prune"})),
     ];
     for (arguments, expected) in cases {
         let operator = Operator::new().statuses([done("done")]);

@@ -17,6 +17,7 @@ fn help_has_examples_and_goes_to_standard_output() {
         &["rollback", "--help"],
         &["reseal", "--help"],
         &["keys", "rewrap", "--help"],
+        &["keys", "prune", "--help"],
         &["audit", "keys", "--help"],
         &["escrow", "keygen", "--help"],
     ] {

@@ -59,6 +59,8 @@ const TTL: Duration = Duration::from_secs(60);
         .message("RotateMasterKey needs a ring, and no other action takes it"),
     validation = Rule::new("has(self.publicKey) == (self.action in ['Reveal', 'AuditKeys'])")
         .message("Reveal and AuditKeys need the public key that the answer is sealed to, and no other action takes it"),
+    validation = Rule::new("!has(self.dryRun) || self.action == 'Prune'")
+        .message("only Prune takes dryRun"),
 )]
 pub struct VaultRequestSpec {
     /// What is to be done.
@@ -84,6 +86,9 @@ pub struct VaultRequestSpec {
         regex(pattern = r"^splitvault-sealing-v1:x25519:[A-Za-z0-9+/]{43}=$")
     )]
     pub public_key: Option<String>,
+    /// Prune: say what would be removed, and remove nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
     /// How many seconds the request stays once it is answered. Absent: 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 3600))]
@@ -103,6 +108,7 @@ impl VaultRequestSpec {
             revision: None,
             ring: None,
             public_key: None,
+            dry_run: None,
             ttl_seconds: None,
             requester: None,
         }
@@ -137,11 +143,13 @@ pub enum Action {
     Rewrap,
     /// Answer the log of all key events, sealed to the request's public key.
     AuditKeys,
+    /// Remove what cannot be opened and whose VaultSecret is gone, so that it keeps no old master key any longer.
+    Prune,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Reveal,
         Self::Rotate,
         Self::Rollback,
@@ -151,6 +159,7 @@ impl Action {
         Self::RotateCertificateAuthority,
         Self::Rewrap,
         Self::AuditKeys,
+        Self::Prune,
     ];
 
     /// As it stands in a spec.
@@ -166,6 +175,7 @@ impl Action {
             Self::RotateCertificateAuthority => "RotateCertificateAuthority",
             Self::Rewrap => "Rewrap",
             Self::AuditKeys => "AuditKeys",
+            Self::Prune => "Prune",
         }
     }
 
@@ -178,7 +188,8 @@ impl Action {
             | Self::RotateSealingKey
             | Self::RotateCertificateAuthority
             | Self::Rewrap
-            | Self::AuditKeys => true,
+            | Self::AuditKeys
+            | Self::Prune => true,
         }
     }
 }

@@ -78,6 +78,7 @@ fn people_find_requests_and_read_them() {
         keys(&schema["spec"]),
         [
             "action",
+            "dryRun",
             "publicKey",
             "requester",
             "revision",
@@ -195,7 +196,7 @@ fn lists_merge_as_people_expect() {
 #[test]
 fn each_rule_of_the_api_server_has_a_sentence() {
     assert_eq!(rules(&version()), 2);
-    assert_eq!(rules(&version_of(&splitvault_api::request_crd())), 6);
+    assert_eq!(rules(&version_of(&splitvault_api::request_crd())), 7);
 }
 
 fn rules(version: &Value) -> usize {

@@ -31,6 +31,7 @@ fn good() -> Vec<Value> {
         json!({"action": "RotateCertificateAuthority"}),
         json!({"action": "Rewrap"}),
         json!({"action": "AuditKeys", "publicKey": "k"}),
+        json!({"action": "Prune", "dryRun": true}),
     ]
 }
 

@@ -1,10 +1,11 @@
 //! Doing what a request asks for. Plaintext lives in [`reveal`] and [`reseal`] only.
 
 mod keys;
+mod prune;
 mod reseal;
 mod reveal;
-mod trail;
 mod stage;
+mod trail;
 
 use kube::ResourceExt as _;
 use splitvault_api::{Demand, Outcome, Progress};
@@ -71,6 +72,7 @@ impl Context {
             Demand::RotateSealingKey => self.rotate_sealing(observed).await,
             Demand::RotateCertificateAuthority => self.rotate_authority().await,
             Demand::Rewrap => self.rewrap().await,
+            Demand::Prune { dry_run } => self.prune(*dry_run).await,
             Demand::AuditKeys { public_key } => {
                 let uid = observed.object.uid().unwrap_or_default();
                 self.audit_keys(public_key, &uid).await

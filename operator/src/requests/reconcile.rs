@@ -182,7 +182,8 @@ const fn done_reason(action: Asked) -> &'static str {
         | Asked::RotateSealingKey
         | Asked::RotateCertificateAuthority
         | Asked::Rewrap
-        | Asked::AuditKeys => "RequestDone",
+        | Asked::AuditKeys
+        | Asked::Prune => "RequestDone",
     }
 }
 

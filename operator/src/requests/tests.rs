@@ -2,6 +2,7 @@
 
 mod adversity;
 mod once;
+mod prune;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -298,6 +298,10 @@ fn the_api_server_refuses_what_makes_no_sense_with_a_sentence() {
             "public key",
         ),
         (json!({"action": "Destroy"}), "Unsupported value"),
+        (
+            json!({"action": "Rewrap", "dryRun": true}),
+            "only Prune takes dryRun",
+        ),
         (json!({"action": "Rewrap", "ttlSeconds": 99_999}), "3600"),
         (
             json!({"action": "RotateSealingKey"}),

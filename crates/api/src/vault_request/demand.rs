@@ -48,6 +48,11 @@ pub enum Demand {
         /// Sealed to this key, in its text form.
         public_key: String,
     },
+    /// Remove what cannot be opened and whose VaultSecret is gone.
+    Prune {
+        /// Only say what would be removed.
+        dry_run: bool,
+    },
 }
 
 /// What RBAC must allow in group `splitvault.dev`.
@@ -118,6 +123,9 @@ impl TryFrom<&VaultRequestSpec> for Demand {
             Action::AuditKeys => Self::AuditKeys {
                 public_key: public_key()?,
             },
+            Action::Prune => Self::Prune {
+                dry_run: spec.dry_run == Some(true),
+            },
         })
     }
 }
@@ -135,7 +143,8 @@ impl Demand {
             | Self::RotateSealingKey
             | Self::RotateCertificateAuthority
             | Self::Rewrap
-            | Self::AuditKeys { .. } => None,
+            | Self::AuditKeys { .. }
+            | Self::Prune { .. } => None,
         }
     }
 
@@ -154,6 +163,7 @@ impl Demand {
             }
             Self::Rewrap => ("rewrap", MASTER_KEYS),
             Self::AuditKeys { .. } => ("audit", MASTER_KEYS),
+            Self::Prune { .. } => ("prune", MASTER_KEYS),
         };
         Permission {
             verb,

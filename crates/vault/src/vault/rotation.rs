@@ -7,6 +7,7 @@
 mod plan;
 mod verify;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use splitvault_crypto::{KeyId, MasterKey, Purpose};
@@ -292,6 +293,15 @@ impl Vault {
         }))
     }
 
+    /// The objects that have a revision which could not be re-encrypted.
+    ///
+    /// # Errors
+    /// See [`KeyStoreError`].
+    pub async fn unreadable(&self) -> Result<BTreeSet<String>, KeyStoreError> {
+        let found = self.keys.quarantined(None, u32::MAX).await?;
+        Ok(found.into_iter().map(|found| found.uid).collect())
+    }
+
     /// Lets what is in quarantine be tried again.
     ///
     /// # Errors
@@ -316,6 +326,10 @@ impl Vault {
         steps: Vec<Step>,
         events: Vec<Told>,
     ) -> Result<(), RotationError> {
+        if self.rings.load().seen.is_after(root) {
+            // What was planned from is not what these keys are from: it is planned anew from what is there now.
+            return Err(KeyStoreError::Conflict.into());
+        }
         let mut chain = Chain::new(&self.mac, self.installation, root.last.as_ref());
         for (ring, key, deed, cause) in events {
             chain.append(at, ring, key, deed, cause);
@@ -326,10 +340,6 @@ impl Vault {
             Step::Insert(key) => Step::Insert(WrappedKey { entered, ..key }),
             other => other,
         });
-        if self.rings.load().seen.is_after(root) {
-            // What was planned from is not what these keys are from: it is planned anew from what is there now.
-            return Err(KeyStoreError::Conflict.into());
-        }
         let change = KeyChange {
             epoch: Some(self.presence.epoch()?),
             expected: root.sequence(),
