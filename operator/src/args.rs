@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 mod escrow;
+mod image_lookup;
 mod renewal;
 mod restart;
 mod rotation;
@@ -14,6 +15,7 @@ mod rotation;
 use crate::kek::Choices;
 
 pub use escrow::Escrow;
+pub use image_lookup::ImageLookup;
 pub use renewal::Renewal;
 pub(crate) use renewal::time;
 pub use restart::Restart;
@@ -65,6 +67,9 @@ pub struct Args {
     /// What is injected.
     #[command(flatten)]
     pub sidecar: Sidecar,
+    /// Whose images may be asked what they run.
+    #[command(flatten)]
+    pub image_lookup: ImageLookup,
     /// Where to listen.
     #[command(flatten)]
     pub listen: Listen,

@@ -12,6 +12,7 @@ mod explanation;
 mod hooks;
 mod identity;
 mod mounts;
+mod program;
 mod reaction;
 mod refusal;
 mod sidecar;
@@ -32,8 +33,10 @@ use splitvault_api::{Mode, Request, annotations};
 use splitvault_wire::pod as wire;
 
 use containers::{Target, Way};
+pub use containers::{Wanted, without_command};
 use edits::Edits;
 use identity::Identity;
+pub use program::{NoProgram, Program, Programs};
 pub use refusal::{NoCommand, Refusal};
 
 /// Name of the injected container.
@@ -65,6 +68,8 @@ pub struct Surroundings<'a> {
     pub environment_files: bool,
     /// Whether kubelets restart all containers of a pod in place (`RestartAllContainers`, KEP-5532).
     pub restart_in_place: bool,
+    /// What the images of containers run that have no command, as far as that was looked up.
+    pub programs: &'a Programs,
 }
 
 /// A VaultSecret that the pod asks for.
@@ -197,7 +202,10 @@ fn apply(
     );
     edits.append(&field("volumeMounts"), mounts::of(target, request));
     if target.way == Way::Exec {
-        edits.prepend(&field("command"), by_exec());
+        let mut command = by_exec();
+        command.extend(target.program.into_iter().flat_map(Program::command));
+        edits.prepend(&field("command"), command);
+        edits.append(&field("args"), program::arguments(target));
         for hook in hooks::asked_for(target, request) {
             edits.prepend(&target.within(hook), by_exec());
         }

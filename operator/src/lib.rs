@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod events;
 pub mod fault;
 pub mod health;
+pub mod image;
 pub mod inject;
 pub mod kek;
 mod logs;

@@ -44,6 +44,11 @@ struct Webhook {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct LookUp {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Server {
     server: &'static str,
     outcome: &'static str,
@@ -87,6 +92,7 @@ struct Inner {
     waits: Waits,
     admissions: Family<Admission, Counter>,
     admission_duration: Family<Webhook, Histogram>,
+    image_lookups: Family<LookUp, Counter>,
     handshakes: Family<Server, Counter>,
     store_up: Gauge,
     kek_up: Family<Kek, Gauge>,
@@ -121,6 +127,7 @@ impl Metrics {
             waits: Waits::default(),
             admissions: Family::default(),
             admission_duration: Family::new_with_constructor(histogram as fn() -> Histogram),
+            image_lookups: Family::default(),
             handshakes: Family::default(),
             store_up: Gauge::default(),
             kek_up: Family::default(),
@@ -166,6 +173,11 @@ impl Metrics {
             .admission_duration
             .get_or_create(&Webhook { webhook })
             .observe(took.as_secs_f64());
+    }
+
+    /// What an image runs was asked for; the word comes from a closed set.
+    pub fn image_looked_up(&self, outcome: &'static str) {
+        self.0.image_lookups.get_or_create(&LookUp { outcome }).inc();
     }
 
     /// One VaultRequest was answered; both words come from closed sets.
@@ -273,6 +285,11 @@ impl Inner {
             "admissions",
             "Admission reviews, by webhook and outcome",
             self.admissions.clone(),
+        );
+        registry.register(
+            "image_lookups",
+            "Questions for what an image runs, by outcome",
+            self.image_lookups.clone(),
         );
         registry.register_with_unit(
             "admission_duration",

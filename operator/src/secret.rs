@@ -25,6 +25,8 @@ const LIMIT: usize = 4 * 1024 * 1024;
 pub struct Secret {
     /// Whether its content, or anything of it, changed.
     pub resource_version: String,
+    /// Its type, such as `Opaque`.
+    pub kind: String,
     data: BTreeMap<String, SecretBytes>,
 }
 
@@ -50,6 +52,7 @@ impl Secret {
         (read.kind == "Secret").then_some(())?;
         Some(Self {
             resource_version: read.metadata.resource_version,
+            kind: read.type_of,
             data: data?,
         })
     }
@@ -58,6 +61,8 @@ impl Secret {
 #[derive(Deserialize)]
 struct Read<'a> {
     kind: String,
+    #[serde(rename = "type", default)]
+    type_of: String,
     metadata: Metadata,
     #[serde(borrow)]
     data: Option<BTreeMap<String, Text<'a>>>,

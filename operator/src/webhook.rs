@@ -4,6 +4,7 @@
 //! The decisions are pure and elsewhere ([`crate::inject`], [`splitvault_api::Desired`]); here are HTTP, the review's
 //! envelope and the look-ups. No body and no object is ever logged.
 
+mod images;
 mod kubelets;
 mod lookup;
 mod pods;
@@ -27,6 +28,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::StatusCode;
 
+use crate::image::Images;
 use crate::inject::{InjectConfig, Names};
 use crate::metrics::Metrics;
 use crate::requests::StampKey;
@@ -58,6 +60,8 @@ pub struct WebhookState {
     pub client: kube::Client,
     /// For the names of those that expose them.
     pub names: Arc<dyn ExposedNames>,
+    /// For what images run, where an administrator lets that be looked up.
+    pub images: Option<Images>,
     /// What is injected.
     pub config: Arc<InjectConfig>,
     /// The certificates (PEM) that injected sidecars trust.

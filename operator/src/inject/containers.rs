@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{Container, PodSpec};
 use splitvault_api::{Mode, Request};
 
 use super::edits::Step;
+use super::program::{self, Program, Programs};
 use super::{CONTAINER, Injectable, Names, NoCommand, Refusal, Surroundings};
 
 /// How the variables reach a container.
@@ -22,6 +23,8 @@ pub(super) enum Way {
 pub(super) struct Target<'a> {
     pub(super) container: &'a Container,
     pub(super) way: Way,
+    /// What its image runs, where that takes the place of a command.
+    pub(super) program: Option<&'a Program>,
     list: &'static str,
     index: usize,
 }
@@ -58,7 +61,7 @@ pub(super) fn choose<'a>(
     spec: &'a PodSpec,
     request: &Request,
     objects: &[Injectable],
-    around: &Surroundings<'_>,
+    around: &Surroundings<'a>,
     warnings: &mut Vec<String>,
 ) -> Result<Choice<'a>, Refusal> {
     if spec.os.as_ref().is_some_and(|os| os.name != "linux") {
@@ -75,44 +78,34 @@ pub(super) fn choose<'a>(
             name: CONTAINER,
         });
     }
-    if let Some(name) = request
-        .containers
-        .iter()
-        .flatten()
-        .find(|name| !all().any(|c| c.name == **name))
-    {
-        let there: Vec<_> = all().map(|container| container.name.as_str()).collect();
-        return Err(Refusal::NoSuchContainer {
-            name: name.clone(),
-            there: there.join(", "),
-        });
-    }
+    are_there(request, all())?;
     let ways = Ways::of(request, objects, around);
-    let named = |container: &Container| {
-        request
-            .containers
-            .as_ref()
-            .map(|names| names.contains(&container.name))
-    };
     let (mut targets, mut skipped) = (Vec::new(), Vec::new());
     for (list, containers) in [
         ("initContainers", init),
         ("containers", spec.containers.as_slice()),
     ] {
         for (index, container) in containers.iter().enumerate() {
-            match (named(container), ways.way(container)) {
+            match (named(request, container), ways.way(container)) {
                 (Some(false), _) => {}
                 (Some(true) | None, Ok(way)) => targets.push(Target {
                     container,
                     way,
+                    program: around
+                        .programs
+                        .found(container)
+                        .filter(|_| !has_command(container)),
                     list,
                     index,
                 }),
                 (None, Err(_)) if list == "initContainers" => {
-                    warnings.push(without_command(container));
+                    warnings.push(no_way(container));
                     skipped.push(container.name.as_str());
                 }
-                (Some(true) | None, Err(why)) => return Err(no_command(container, why)),
+                (Some(true) | None, Err(why)) => {
+                    return Err(program::refusal(container, &why, around.programs)
+                        .unwrap_or_else(|| no_command(container, why)));
+                }
             }
         }
     }
@@ -123,7 +116,67 @@ pub(super) fn choose<'a>(
     })
 }
 
-fn without_command(container: &Container) -> String {
+/// Refuses the first name in the annotation `containers` that no container has.
+fn are_there<'a>(request: &Request, all: impl Iterator<Item = &'a Container>) -> Result<(), Refusal> {
+    let there: Vec<_> = all.map(|container| container.name.as_str()).collect();
+    let named = request.containers.iter().flatten();
+    match named.into_iter().find(|name| !there.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(Refusal::NoSuchContainer {
+            name: name.clone(),
+            there: there.join(", "),
+        }),
+    }
+}
+
+/// Whether the annotation `containers`, if there is one, names it.
+fn named(request: &Request, container: &Container) -> Option<bool> {
+    let names = request.containers.as_ref()?;
+    Some(names.contains(&container.name))
+}
+
+/// A container whose image would have to be asked what it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The container.
+    pub container: String,
+    /// Its image, as it stands in the pod.
+    pub image: String,
+}
+
+/// The containers that will be refused unless it becomes known what their images run. Init containers that nobody named
+/// are not among them: those of other injectors need no variables, and their images are nobody's business.
+#[must_use]
+pub fn without_command(
+    spec: &PodSpec,
+    request: &Request,
+    objects: &[Injectable],
+    around: &Surroundings<'_>,
+) -> Vec<Wanted> {
+    let ways = Ways::of(request, objects, around);
+    let init = spec.init_containers.iter().flatten();
+    let init = init.filter(|container| named(request, container) == Some(true));
+    let containers = spec.containers.iter();
+    let containers = containers.filter(|container| named(request, container) != Some(false));
+    let without = init
+        .chain(containers)
+        .filter(|container| ways.way(container).is_err());
+    without
+        .map(|container| Wanted {
+            container: container.name.clone(),
+            image: container.image.clone().unwrap_or_default(),
+        })
+        .collect()
+}
+
+fn has_command(container: &Container) -> bool {
+    container
+        .command
+        .as_ref()
+        .is_some_and(|command| !command.is_empty())
+}
+
+fn no_way(container: &Container) -> String {
     format!(
         "init container {} has no command and gets no variables",
         container.name
@@ -138,14 +191,15 @@ fn no_command(container: &Container, why: NoCommand) -> Refusal {
 }
 
 /// The ways that are open in this pod.
-struct Ways {
+struct Ways<'a> {
+    programs: &'a Programs,
     mode: Mode,
     /// Why kubelet cannot set the variables, when it cannot.
     obstacle: Option<NoCommand>,
 }
 
-impl Ways {
-    fn of(request: &Request, objects: &[Injectable], around: &Surroundings<'_>) -> Self {
+impl<'a> Ways<'a> {
+    fn of(request: &Request, objects: &[Injectable], around: &Surroundings<'a>) -> Self {
         let obstacle = |object: &Injectable| match &object.names {
             Names::Exposed(_) => None,
             Names::Unwritable(variable) => Some(NoCommand::Unwritable {
@@ -165,20 +219,18 @@ impl Ways {
         obstacles.sort_by_key(|obstacle| matches!(obstacle, NoCommand::Unknown { .. }));
         let lacking = (!around.environment_files).then_some(NoCommand::NoEnvironmentFiles);
         Self {
+            programs: around.programs,
             mode: request.mode,
             obstacle: lacking.or(obstacles.into_iter().next()),
         }
     }
 
     fn way(&self, container: &Container) -> Result<Way, NoCommand> {
-        let has_command = container
-            .command
-            .as_ref()
-            .is_some_and(|command| !command.is_empty());
+        let runs = has_command(container) || self.programs.is_enough(container);
         match (self.mode, &self.obstacle) {
             (Mode::File, _) => Ok(Way::File),
             (Mode::Env, None) => Ok(Way::Kubelet),
-            (Mode::Env, Some(_)) if has_command => Ok(Way::Exec),
+            (Mode::Env, Some(_)) if runs => Ok(Way::Exec),
             (Mode::Env, Some(why)) => Err(why.clone()),
         }
     }

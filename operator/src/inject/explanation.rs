@@ -4,8 +4,8 @@
 use super::NoCommand;
 use super::containers::{Choice, Target, Way};
 
-/// Containers that are told of; more than any pod in earnest has. Keeps the annotation below 64 KiB, a quarter of what
-/// all annotations of an object may have.
+/// Containers that are told of; more than any pod in earnest has. With names of images it stays below 64 KiB, a quarter of
+/// what all annotations of an object may have.
 const TOLD: usize = 64;
 
 /// `CONTAINER=WAY (WHY)`, with a comma between.
@@ -30,7 +30,13 @@ fn way(target: &Target<'_>, obstacle: Option<&NoCommand>) -> String {
     match target.way {
         Way::Kubelet => "kubelet (names exposed; environment files)".to_owned(),
         Way::File => "file (mode file)".to_owned(),
-        Way::Exec => format!("exec (command{})", obstacle.map_or("", not_kubelet)),
+        Way::Exec => {
+            let why = obstacle.map_or("", not_kubelet);
+            match target.program {
+                None => format!("exec (command{why})"),
+                Some(program) => format!("exec (entrypoint of {}{why})", program.image),
+            }
+        }
     }
 }
 

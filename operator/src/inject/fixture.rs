@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use splitvault_api::Request;
 
-use super::{InjectConfig, Injectable, Injection, Names, Refusal, Surroundings, Unknown, inject};
+use super::{InjectConfig, Injectable, Injection, Names, Programs, Refusal, Surroundings, Unknown, inject};
 
 pub(super) fn config() -> InjectConfig {
     InjectConfig {
@@ -57,8 +57,18 @@ pub(super) fn request(pod: &Value) -> Request {
     Request::parse(&annotations).unwrap().unwrap()
 }
 
-/// Plans with the same knowledge of every VaultSecret that the pod asks for.
+/// Plans with the same knowledge of every VaultSecret that the pod asks for, and none of images.
 pub(super) fn plan(pod: &Value, names: &Names, environment_files: bool) -> Result<Injection, Refusal> {
+    plan_with(pod, names, environment_files, &Programs::default())
+}
+
+/// Plans with this knowledge of images as well.
+pub(super) fn plan_with(
+    pod: &Value,
+    names: &Names,
+    environment_files: bool,
+    programs: &Programs,
+) -> Result<Injection, Refusal> {
     let request = request(pod);
     let object = |name: &String| Injectable {
         name: name.clone(),
@@ -71,6 +81,7 @@ pub(super) fn plan(pod: &Value, names: &Names, environment_files: bool) -> Resul
         ca: "PEM",
         environment_files,
         restart_in_place: environment_files,
+        programs,
     };
     inject(pod, &request, &objects, &around)
 }

@@ -33,6 +33,24 @@ pub enum Refusal {
         /// Why kubelet cannot.
         why: NoCommand,
     },
+    /// Its image was to be asked for the command, and that came to nothing.
+    #[error(
+        "container {container} has no command in the pod's spec, so its variables must be set by kubelet, and {why}; \
+         nor is it known what its image {image} runs, as {cause}; or write the image's entrypoint as the container's command; or take annotation splitvault.dev/mode: file; \
+         or leave the container out with annotation splitvault.dev/containers"
+    )]
+    NoProgram {
+        /// The container.
+        container: String,
+        /// Why kubelet cannot.
+        why: NoCommand,
+        /// The image, cut where it is very long.
+        image: String,
+        /// Why, and what to do.
+        cause: String,
+        /// Whether the same pod may be admitted a moment later.
+        passing: bool,
+    },
     /// A volume or a container has the name that the injection needs.
     #[error("the pod has a {what} {name} of its own: rename it, the name is Splitvault's")]
     NameTaken {
@@ -98,12 +116,8 @@ impl Refusal {
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {
-            Self::NoCommand { why, .. } => match why {
-                NoCommand::Unknown { why, .. } => !matches!(why, Unknown::NotAllowed),
-                NoCommand::Hidden { .. } | NoCommand::Unwritable { .. } | NoCommand::NoEnvironmentFiles => {
-                    false
-                }
-            },
+            Self::NoCommand { why, .. } => why.is_passing(),
+            Self::NoProgram { why, passing, .. } => *passing || why.is_passing(),
             Self::Malformed
             | Self::NotLinux
             | Self::NoSuchContainer { .. }
@@ -142,6 +156,16 @@ pub enum NoCommand {
     },
     /// Kubelets do not read environment files.
     NoEnvironmentFiles,
+}
+
+impl NoCommand {
+    /// Whether kubelet may be able to a moment later.
+    const fn is_passing(&self) -> bool {
+        match self {
+            Self::Unknown { why, .. } => !matches!(why, Unknown::NotAllowed),
+            Self::Hidden { .. } | Self::Unwritable { .. } | Self::NoEnvironmentFiles => false,
+        }
+    }
 }
 
 impl fmt::Display for NoCommand {

@@ -4,6 +4,7 @@ mod changes;
 mod explanation;
 mod files;
 mod hooks;
+mod programs;
 mod refused;
 mod sidecar;
 mod surroundings;

@@ -11,6 +11,7 @@ fn the_handbook_has_every_metric_and_no_other() {
     metrics.reconciled("Synced", took);
     metrics.delivered("Delivered", took);
     metrics.admission("mutate", "allowed", took);
+    metrics.image_looked_up("found");
     metrics.handshake("delivery", "accepted");
     metrics.swept("Done", 1);
     metrics.requested("Rotate", "Done");

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::{Operator, bind};
 use crate::delivery::{self, Board, Deliveries};
 use crate::events::Events;
+use crate::image::Images;
 use crate::names::VaultNames;
 use crate::serve::{Limits, serve};
 use crate::{controller, inject, webhook};
@@ -94,9 +95,12 @@ impl Operator {
             operator_url: self.args.operator_url(),
             log_level: sidecar.log.clone(),
         };
+        let settings = self.args.image_lookup.settings()?;
+        let images = settings.map(|settings| Images::new(settings, self.metrics.clone()));
         let state = webhook::WebhookState {
             client: self.client.clone(),
             names: Arc::new(VaultNames(Arc::clone(vault))),
+            images: images.transpose()?,
             config: Arc::new(config),
             ca: self.certificates.bundle(),
             stamps: Arc::clone(vault) as _,

@@ -1,16 +1,18 @@
 //! Pods that ask for variables.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation};
 use serde::Deserialize;
 use serde_json::Value;
 use splitvault_api::{Request, annotations};
+use tokio::time::Instant;
 
 use super::review::{Answer, Review};
-use super::{Webhook, lookup};
-use crate::inject::{self, Surroundings};
+use super::{Webhook, images, lookup};
+use crate::inject::{self, Programs, Surroundings};
 use crate::restart::Tags;
 
 /// Set by kubelet on the image of a static pod, which runs already and cannot be changed.
@@ -49,11 +51,15 @@ pub(super) async fn admit(webhook: &Webhook, review: &Review) -> Answer {
     }
 }
 
+/// Of the ten seconds that the API server waits; what is not known then is refused with a sentence instead of a silence.
+const PATIENCE: Duration = Duration::from_secs(8);
+
 /// The API server does not answer.
-struct Late;
+pub(super) struct Late;
 
 async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) -> Result<Answer, Late> {
     let state = &webhook.state;
+    let deadline = Instant::now() + PATIENCE;
     let ca = state.ca.load_full();
     if ca.is_empty() {
         return Ok(refused("the operator has no certificate yet: try again", true));
@@ -72,6 +78,12 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
         ca: &ca,
         environment_files: kubelets.environment_files,
         restart_in_place: kubelets.restart_in_place,
+        programs: &Programs::default(),
+    };
+    let programs = images::programs(state, namespace, pod, (asked, &objects, &around), deadline).await?;
+    let around = Surroundings {
+        programs: &programs,
+        ..around
     };
     Ok(match inject::inject(pod, asked, &objects, &around) {
         Ok(injection) => Answer::Patched {

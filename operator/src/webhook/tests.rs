@@ -23,6 +23,9 @@ struct Cluster {
     version: Option<&'static str>,
     names: Result<Option<Vec<String>>, Unavailable>,
     asked: Arc<Mutex<Vec<String>>>,
+    images: Option<Images>,
+    /// What every request for a Secret is answered.
+    secret: (u16, Value),
 }
 
 impl Cluster {
@@ -32,6 +35,8 @@ impl Cluster {
             version: Some("37"),
             names: Ok(Some(vec!["GREETING".to_owned()])),
             asked: Arc::default(),
+            images: None,
+            secret: (404, Value::Null),
         }
     }
 
@@ -45,6 +50,9 @@ impl Cluster {
                     json!({"kind": "Status", "status": "Failure", "code": 500, "message": "", "reason": ""}),
                 ),
             };
+        }
+        if path.contains("/secrets/") {
+            return self.secret.clone();
         }
         let found = self.objects.iter().find(|object| {
             let metadata = &object["metadata"];
@@ -77,6 +85,7 @@ impl Cluster {
         router(WebhookState {
             client: self.client(),
             names: Arc::new(self.clone()),
+            images: self.images.clone(),
             config: Arc::new(InjectConfig {
                 image: "sidecar:1".to_owned(),
                 pull_policy: "IfNotPresent".to_owned(),
@@ -193,6 +202,7 @@ fn stamps() -> Arc<dyn StampKey> {
     Arc::new(TestKey)
 }
 
+mod images;
 mod pods;
 mod reviews;
 mod vaultrequests;

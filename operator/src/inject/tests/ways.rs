@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::inject::fixture::*;
-use crate::inject::{Exposed, Injectable, Injection, Names, Surroundings, inject};
+use crate::inject::{Exposed, Injectable, Injection, Names, Programs, Surroundings, inject};
 
 fn gate() -> Value {
     json!({"name": "SPLITVAULT_REVISION", "valueFrom": {"fileKeyRef": {
@@ -60,6 +60,7 @@ fn one_hidden_vault_secret_among_exposed_ones_keeps_all_names_out_of_the_pod() {
         ca: "PEM",
         environment_files: true,
         restart_in_place: true,
+        programs: &Programs::default(),
     };
     let injection = inject(&pod, &request(&pod), &objects, &around).unwrap();
     let got = patched(&pod, &injection);

@@ -167,6 +167,7 @@ async fn without_an_api_server_or_a_certificate_nothing_is_guessed() {
     let state = WebhookState {
         client: cluster.client(),
         names: Arc::new(cluster.clone()),
+        images: None,
         config: Arc::new(InjectConfig {
             image: String::new(),
             pull_policy: String::new(),

@@ -116,6 +116,7 @@ async fn answers_are_counted_by_outcome() {
     let router = router(WebhookState {
         client: cluster.client(),
         names: Arc::new(cluster.clone()),
+        images: None,
         config: Arc::new(InjectConfig {
             image: "i".to_owned(),
             pull_policy: "Always".to_owned(),
