@@ -12,6 +12,8 @@ mod delivery;
 mod files;
 #[path = "stories/fresh.rs"]
 mod fresh;
+#[path = "stories/images.rs"]
+mod images;
 #[path = "stories/no_plaintext.rs"]
 mod no_plaintext;
 #[path = "stories/output.rs"]

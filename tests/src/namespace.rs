@@ -20,7 +20,15 @@ impl Namespace {
     pub fn make(prefix: &str) -> Result<Self> {
         let mut random = [0; 4];
         getrandom::fill(&mut random)?;
-        let name = format!("{prefix}-{:08x}", u32::from_be_bytes(random));
+        Self::named(&format!("{prefix}-{:08x}", u32::from_be_bytes(random)))
+    }
+
+    /// Makes one of this name.
+    ///
+    /// # Errors
+    /// When there is one, or the API server refuses.
+    pub fn named(name: &str) -> Result<Self> {
+        let name = name.to_owned();
         kubectl(&["create", "namespace", &name])?;
         let label = "pod-security.kubernetes.io/enforce=restricted";
         kubectl(&["label", "namespace", &name, label])?;

@@ -46,6 +46,9 @@ load_image() {
   containerd_images import "$2" >/dev/null
 }
 
+# alias_image REFERENCE OTHER gives an image another name, unless it has it.
+alias_image() { image_loaded "$2" || containerd_images tag "$1" "$2" >/dev/null; }
+
 # base_image NAME builds and loads one of the images that every cluster has, from dockerfiles/NAME.
 base_image() {
   local name=$1 context archive reference
@@ -78,4 +81,7 @@ make_busybox() {
 load_base_images() {
   local name
   for name in pause busybox busybox-entrypoint busybox-cmd; do base_image "$name"; done
+  # Nodes do not resolve the names of Services, so what a registry in the cluster has is there already.
+  alias_image localhost/busybox-entrypoint:1 registry.splitvault-images.svc:5000/busybox-entrypoint:1
+  alias_image localhost/busybox-cmd:1 registry.splitvault-images.svc:5000/private/busybox-cmd:1
 }
