@@ -153,9 +153,11 @@ pub(super) fn is_settled(workload: &Value) -> bool {
     let updated = number(&status["updatedReplicas"]).or_else(|| number(&status["updatedNumberScheduled"]));
     let available = number(&status["availableReplicas"]).or_else(|| number(&status["numberAvailable"]));
     let total = number(&status["replicas"]);
-    let on_delete = spec["updateStrategy"]["type"] == "OnDelete";
+    let strategy = &spec["updateStrategy"];
+    // Then pods stay old for as long as somebody likes.
+    let held = strategy["type"] == "OnDelete" || number(&strategy["rollingUpdate"]["partition"]) > Some(0);
     match wanted {
-        Some(wanted) if !on_delete && spec["paused"] != json!(true) => {
+        Some(wanted) if !held && spec["paused"] != json!(true) => {
             updated.unwrap_or(0) >= wanted
                 && available.unwrap_or(0) >= wanted
                 && total.is_none_or(|total| total <= wanted)
@@ -317,5 +319,15 @@ mod tests {
         assert!(!with(status(json!(3), 2, 2, 1)));
         assert!(!with(json!({"observedGeneration": 3})));
         assert!(is_settled(&json!({})), "nothing is known");
+        for strategy in [
+            json!({"type": "OnDelete"}),
+            json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}),
+        ] {
+            let held = workload(|w| {
+                w["spec"]["updateStrategy"] = strategy;
+                w["status"] = status(json!(3), 2, 1, 2);
+            });
+            assert!(is_settled(&held), "nobody waits for pods that stay old");
+        }
     }
 }

@@ -298,7 +298,7 @@ impl Roller {
                         .changed(&reference(change), Tone::Normal, "Restarted", &text)
                         .await;
                 }
-                self.moved.raise(&change.namespace, &change.name);
+                self.moved.tell(&change.namespace, &change.name).await;
             }
         }
     }
@@ -316,7 +316,7 @@ impl Roller {
                 self.events
                     .changed(&reference(change), Tone::Warning, "RestartForbidden", &text)
                     .await;
-                self.moved.raise(&change.namespace, &change.name);
+                self.moved.tell(&change.namespace, &change.name).await;
             }
         }
         false
