@@ -1,5 +1,6 @@
 //! The command line.
 
+mod doctor;
 mod escrow;
 mod requests;
 
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args as Group, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use doctor::{Doctor, DoctorPod};
 pub(crate) use escrow::{Escrow, Keygen};
 pub(crate) use requests::{
     Asking, Audit, AuditKeys, History, Keys, Master, Prune, Reseal, ResultFormat, Rollback, Rotate,
@@ -32,6 +34,7 @@ const PLUGIN: &str = "kubectl-splitvault";
   splitvault history web -n shop                       the revisions that are kept
   splitvault rollback web --to 3 -n shop               go back to one
   splitvault rotate web -n shop                        encrypt it anew
+  splitvault doctor pod web-7d4b9 -n shop              why a pod has its variables, or has not
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted while waiting."
 )]
@@ -101,6 +104,9 @@ The operator opens the payload and seals it again; this command sees ciphertext 
 Whoever may get the VaultSecret may have this.
 Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 130 interrupted.")]
     Reseal(Reseal),
+    /// Say what was or was not injected, and why
+    #[command(subcommand, arg_required_else_help = true)]
+    Doctor(Doctor),
     /// Key-encryption keys
     #[command(subcommand, arg_required_else_help = true)]
     Keys(Keys),

@@ -11,6 +11,7 @@ mod args;
 mod audit;
 mod cluster;
 mod completion;
+mod doctor;
 mod escrow;
 mod fault;
 mod history;

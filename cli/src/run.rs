@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use crate::args::{Args, Command};
-use crate::args::{Audit, Escrow, Keys};
+use crate::args::{Audit, Doctor, Escrow, Keys};
 use crate::fault::Fault;
-use crate::{audit, completion, escrow, history, key, lint, output, reseal, rollback, rotate, seal};
+use crate::{audit, completion, doctor, escrow, history, key, lint, output, reseal, rollback, rotate, seal};
 
 /// Runs a command, and answers the exit code.
 pub(crate) fn run(args: Args) -> Result<ExitCode, Fault> {
@@ -17,6 +17,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Fault> {
         Command::History(history) => history::history(&history),
         Command::Rollback(rollback) => rollback::rollback(&rollback),
         Command::Reseal(reseal) => reseal::reseal(&reseal),
+        Command::Doctor(Doctor::Pod(args)) => return doctor::pod(&args),
         Command::Keys(Keys::Rewrap(asking)) => rotate::rewrap(&asking),
         Command::Keys(Keys::Prune(prune)) => rotate::prune(&prune),
         Command::Escrow(Escrow::Keygen(keygen)) => escrow::keygen(&keygen),

@@ -8,6 +8,8 @@ mod bad_input;
 mod changes;
 #[path = "stories/delivery.rs"]
 mod delivery;
+#[path = "stories/doctor.rs"]
+mod doctor;
 #[path = "stories/files.rs"]
 mod files;
 #[path = "stories/fresh.rs"]

@@ -3,6 +3,7 @@
 
 mod audit;
 mod cluster;
+mod doctor;
 mod escrow;
 mod examples;
 mod lint;

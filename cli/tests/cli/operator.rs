@@ -1,6 +1,6 @@
 //! An API server with an operator behind it, both scripted: it remembers objects and answers requests by a script.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -29,6 +29,10 @@ struct State {
     answer: Option<Value>,
     request: Value,
     asked: Vec<Asked>,
+    /// Other objects, by their path.
+    objects: BTreeMap<String, Value>,
+    /// Parts of paths that may not be read.
+    forbidden: Vec<&'static str>,
 }
 
 /// The scripted API server, and a place with a kubeconfig for it.
@@ -71,6 +75,18 @@ impl Operator {
             "metadata": {"name": "web", "namespace": "shop", "uid": "v-1", "labels": {"team": "a"}},
             "spec": spec, "status": status,
         }));
+        self
+    }
+
+    /// What is at this path.
+    pub(crate) fn object(self, path: &str, object: Value) -> Self {
+        self.state.lock().unwrap().objects.insert(path.to_owned(), object);
+        self
+    }
+
+    /// Forbids whatever has this in its path.
+    pub(crate) fn forbids(self, part: &'static str) -> Self {
+        self.state.lock().unwrap().forbidden.push(part);
         self
     }
 
@@ -155,6 +171,16 @@ impl State {
     fn answer(&mut self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let path = path.split('?').next().unwrap().to_owned();
         self.asked.push((method.to_owned(), path.clone(), body.clone()));
+        if self.forbidden.iter().any(|part| path.contains(part)) {
+            return failure(403, "not for you");
+        }
+        if let Some(object) = self.objects.get(&path) {
+            return (200, object.clone());
+        }
+        // As far as nothing is there.
+        if path.contains("/pods/") || path.contains("/events") || path.contains("webhookconfigurations") {
+            return failure(404, "not found");
+        }
         if path.ends_with("/selfsubjectaccessreviews") {
             let mut answer = body;
             answer["status"] = json!({"allowed": self.may});

@@ -20,6 +20,7 @@ fn help_has_examples_and_goes_to_standard_output() {
         &["keys", "prune", "--help"],
         &["audit", "keys", "--help"],
         &["escrow", "keygen", "--help"],
+        &["doctor", "pod", "--help"],
     ] {
         let output = place.run(arguments);
         assert_eq!((output.code, output.stderr.as_str()), (0, ""));
@@ -38,7 +39,7 @@ fn the_version_is_told_both_ways() {
 #[test]
 fn wrong_usage_is_exit_code_2_with_nothing_on_standard_output() {
     let place = Place::new();
-    let cases: [&[&str]; 19] = [
+    let cases: [&[&str]; 22] = [
         &[],
         &["unknown"],
         &["seal"],
@@ -58,6 +59,9 @@ fn wrong_usage_is_exit_code_2_with_nothing_on_standard_output() {
         &["keys"],
         &["escrow"],
         &["escrow", "keygen"],
+        &["doctor"],
+        &["doctor", "pod"],
+        &["doctor", "pod", "web", "-o", "yaml"],
     ];
     for arguments in cases {
         let output = place.run(arguments);

@@ -1,0 +1,107 @@
+//! Which container got the variables, which way. Pure; read from the spec, not from what an annotation says of it.
+
+use serde_json::Value;
+use splitvault_api::{Format, Mode, Request, annotations};
+
+use super::SIDECAR;
+use super::diagnose::text;
+use super::finding::{Finding, Level};
+
+/// The volume with the files.
+const VOLUME: &str = "splitvault-env";
+/// What starts a container's command with the variables.
+const STARTER: &str = "/splitvault/splitvault-sidecar";
+
+/// A finding for each container.
+pub(super) fn look(pod: &Value, request: &Request) -> Vec<Finding> {
+    let list = |field: &str| pod["spec"][field].as_array().into_iter().flatten();
+    let init = list("initContainers")
+        .filter(|one| one["name"] != SIDECAR)
+        .map(|one| (one, true));
+    let all = init.chain(list("containers").map(|one| (one, false)));
+    let mut findings: Vec<_> = all
+        .map(|(one, is_init)| container(one, is_init, request))
+        .collect();
+    for wanted in request.containers.iter().flatten() {
+        let about = format!("container {wanted}");
+        if !findings.iter().any(|finding| finding.about == about) {
+            let message = format!(
+                "{} names it, and the pod has no such container",
+                annotations::CONTAINERS
+            );
+            findings.push(Finding::new(Level::Wrong, about, message));
+        }
+    }
+    findings
+}
+
+fn container(container: &Value, is_init: bool, request: &Request) -> Finding {
+    let name = text(&container["name"]);
+    let about = format!("container {name}");
+    if let Some(way) = way(container, request) {
+        return Finding::new(Level::Well, about, format!("has the variables {way}"));
+    }
+    let named = request
+        .containers
+        .as_ref()
+        .map(|names| names.iter().any(|one| one == name));
+    match named {
+        Some(false) => Finding::new(
+            Level::Note,
+            about,
+            format!("has none: {} does not name it", annotations::CONTAINERS),
+        ),
+        None if is_init => Finding::new(
+            Level::Note,
+            about,
+            "has none: an init container without a command is passed over",
+        ),
+        None | Some(true) => Finding::new(
+            Level::Wrong,
+            about,
+            "has none, though it should: something changed the pod after it was injected, or it was added afterwards",
+        ),
+    }
+}
+
+fn way(container: &Value, request: &Request) -> Option<String> {
+    let list = |field: &str| container[field].as_array().into_iter().flatten();
+    if container["command"][0] == STARTER && container["command"][1] == "exec" {
+        return Some(
+            "in its environment, by its command (exec); `kubectl exec … env` does not show them".to_owned(),
+        );
+    }
+    let mount = list("volumeMounts").find(|mount| mount["name"] == VOLUME);
+    if let (Mode::File, Some(mount)) = (request.mode, mount) {
+        let usual = || {
+            let directory = text(&mount["mountPath"]).trim_end_matches('/');
+            format!("{directory}/{}", usual_name(request.format))
+        };
+        let path = request.path.clone().unwrap_or_else(usual);
+        let what = if request.format == Format::Files {
+            "as files in"
+        } else {
+            "as a file,"
+        };
+        return Some(format!("{what} {path}"));
+    }
+    let reads = |one: &&Value| {
+        let from = &one["valueFrom"]["fileKeyRef"];
+        // The gate's own is in every container.
+        from["volumeName"] == VOLUME && one["name"] != "SPLITVAULT_REVISION"
+    };
+    match list("env").filter(reads).count() {
+        0 => None,
+        count => Some(format!("in its environment, by kubelet: {count}")),
+    }
+}
+
+/// What the sidecar calls it where the pod does not say.
+const fn usual_name(format: Format) -> &'static str {
+    match format {
+        Format::Dotenv => ".env",
+        Format::Json => "env.json",
+        Format::Yaml => "env.yaml",
+        Format::Files => "env",
+    }
+}

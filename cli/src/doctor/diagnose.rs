@@ -1,0 +1,136 @@
+//! From evidence to findings. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize as _;
+use serde_json::Value;
+use splitvault_api::{Request, annotations};
+
+use super::evidence::Evidence;
+use super::finding::{Finding, Level};
+use super::{access, containers, gate, marker};
+
+/// What can be said of a pod, in the order in which a person would look.
+pub(super) fn diagnose(evidence: &Evidence) -> Vec<Finding> {
+    let pod = &evidence.pod;
+    let annotations = texts(&pod["metadata"]["annotations"]);
+    if !annotations.contains_key(annotations::INJECT) {
+        return vec![not_asked(pod, &annotations)];
+    }
+    let mut findings = Vec::new();
+    let request = match Request::parse(&annotations) {
+        Ok(Some(request)) => request,
+        Ok(None) => return findings,
+        Err(refusal) => {
+            findings.push(Finding::new(
+                Level::Wrong,
+                refusal.annotation.clone(),
+                refusal.problem.clone(),
+            ));
+            findings.extend(marker::look(evidence, &annotations));
+            return findings;
+        }
+    };
+    let asked = request.vault_secrets.join(", ");
+    findings.push(Finding::new(
+        Level::Well,
+        annotations::INJECT,
+        format!("asks for VaultSecret {asked}"),
+    ));
+    let unmarked = marker::look(evidence, &annotations);
+    let injected = unmarked.is_empty();
+    findings.extend(unmarked);
+    if injected {
+        findings.extend(containers::look(pod, &request));
+    }
+    findings.extend(access::look(evidence, &request));
+    if injected {
+        findings.extend(gate::look(evidence));
+    }
+    findings
+}
+
+/// Texts of a map; what is none is passed over.
+pub(super) fn texts(map: &Value) -> BTreeMap<String, String> {
+    let map = BTreeMap::<String, Value>::deserialize(map).unwrap_or_default();
+    let texts = map.into_iter().filter_map(|(key, value)| match value {
+        Value::String(text) => Some((key, text)),
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// `kubectl delete` where somebody makes the pod anew.
+pub(super) fn make_anew(pod: &Value) -> String {
+    let (namespace, name) = (
+        text(&pod["metadata"]["namespace"]),
+        text(&pod["metadata"]["name"]),
+    );
+    let owners = pod["metadata"]["ownerReferences"].as_array();
+    if owners.is_some_and(|owners| owners.iter().any(|owner| owner["controller"] == true)) {
+        format!("kubectl -n {namespace} delete pod {name}   # its owner makes it anew")
+    } else {
+        format!("kubectl -n {namespace} replace --force -f MANIFEST   # nobody makes pod {name} anew")
+    }
+}
+
+pub(super) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn not_asked(pod: &Value, annotations: &BTreeMap<String, String>) -> Finding {
+    let advice = format!(
+        "write {} into the pod template's annotations",
+        annotations::INJECT
+    );
+    let labels = texts(&pod["metadata"]["labels"]);
+    if let Some(label) = labels.keys().find(|key| key.starts_with(annotations::PREFIX)) {
+        return Finding::new(
+            Level::Wrong,
+            label.clone(),
+            format!("is a label, and labels ask for nothing: {advice}"),
+        );
+    }
+    let near =
+        |key: &&String| key.starts_with(annotations::PREFIX) || distance(key, annotations::INJECT) <= 3;
+    if let Some(key) = annotations.keys().find(near) {
+        return Finding::new(
+            Level::Wrong,
+            key.clone(),
+            format!(
+                "asks for nothing, because there is no {}; is it misspelt? {advice}",
+                annotations::INJECT
+            ),
+        );
+    }
+    let owned = !pod["metadata"]["ownerReferences"].is_null();
+    let hint = if owned {
+        "; on the Deployment itself, beside its template, it would have no effect"
+    } else {
+        ""
+    };
+    Finding::new(
+        Level::Note,
+        annotations::INJECT,
+        format!("is not there, so the pod asks for nothing and nobody has touched it: {advice}{hint}"),
+    )
+}
+
+/// Edits between two texts (Levenshtein), or many when they are not of a like length.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if a.len().abs_diff(b.len()) > 3 {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (at, left) in a.iter().enumerate() {
+        let mut corner = row[0];
+        row[0] = at + 1;
+        for (to, right) in b.iter().enumerate() {
+            let changed = corner + usize::from(left != right);
+            corner = row[to + 1];
+            row[to + 1] = changed.min(row[to] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}

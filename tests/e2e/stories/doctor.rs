@@ -1,0 +1,89 @@
+//! `splitvault doctor`, as somebody calls it whose pod has no variables.
+
+use serde_json::Value;
+use splitvault_tests::{Kind, Namespace, Workload, run};
+
+/// The exit code, and what it found.
+fn doctor(namespace: &Namespace, pod: &str) -> (Option<i32>, Value) {
+    let arguments = [
+        "doctor",
+        "pod",
+        pod,
+        "--namespace",
+        namespace.name(),
+        "--output",
+        "json",
+    ];
+    let output = run("splitvault", &arguments, b"").unwrap();
+    (output.code, serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// What is said of this at this level.
+fn said(read: &Value, level: &str, about: &str) -> String {
+    let findings = read["findings"].as_array().unwrap();
+    let found = findings
+        .iter()
+        .filter(|one| one["level"] == level && one["about"] == about);
+    found
+        .filter_map(|one| one["message"].as_str())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn it_tells_a_pod_that_has_its_variables_from_one_that_waits_and_one_that_never_asked() {
+    let namespace = Namespace::make("doctor").unwrap();
+    namespace
+        .apply(
+            &namespace
+                .seal("web", "GREETING=hello\n", &["--expose-names"])
+                .unwrap(),
+        )
+        .unwrap();
+    namespace.ready("web");
+    let workload = Workload::new(Kind::Deployment, "well", "web");
+    workload.apply(&namespace).unwrap();
+    let (code, read) = doctor(&namespace, &workload.ready(&namespace));
+    assert_eq!(code, Some(0), "{read}");
+    assert!(
+        said(&read, "ok", "container app").contains("has the variables"),
+        "{read}"
+    );
+    assert!(
+        said(&read, "ok", "VaultSecret web").contains("revision 1"),
+        "{read}"
+    );
+
+    let workload = Workload::new(Kind::Pod, "waits", "missing");
+    workload.apply(&namespace).unwrap();
+    let (code, read) = doctor(&namespace, "waits");
+    assert_eq!(code, Some(1), "{read}");
+    assert!(
+        said(&read, "wrong", "VaultSecret missing").contains("not there"),
+        "{read}"
+    );
+
+    let workload = Workload::new(Kind::Pod, "plain", "web").plain();
+    workload.apply(&namespace).unwrap();
+    let (code, read) = doctor(&namespace, "plain");
+    assert_eq!(code, Some(0), "{read}");
+    assert!(
+        said(&read, "note", "splitvault.dev/inject").contains("asks for nothing"),
+        "{read}"
+    );
+}
+
+#[test]
+fn a_misspelt_annotation_is_found_where_nobody_else_looks() {
+    let namespace = Namespace::make("misspelt").unwrap();
+    let mut pod: Value =
+        serde_json::from_str(&Workload::new(Kind::Pod, "web", "web").plain().manifest()).unwrap();
+    pod["metadata"]["annotations"]["splitvault.dev/injects"] = "web".into();
+    namespace.apply(&pod.to_string()).unwrap();
+    let (code, read) = doctor(&namespace, "web");
+    assert_eq!(code, Some(1), "{read}");
+    assert!(
+        said(&read, "wrong", "splitvault.dev/injects").contains("splitvault.dev/inject"),
+        "{read}"
+    );
+}
