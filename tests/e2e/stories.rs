@@ -6,6 +6,8 @@
 mod bad_input;
 #[path = "stories/changes.rs"]
 mod changes;
+#[path = "stories/crowd.rs"]
+mod crowd;
 #[path = "stories/delivery.rs"]
 mod delivery;
 #[path = "stories/doctor.rs"]
@@ -14,12 +16,18 @@ mod doctor;
 mod files;
 #[path = "stories/fresh.rs"]
 mod fresh;
+#[path = "stories/hostile.rs"]
+mod hostile;
 #[path = "stories/images.rs"]
 mod images;
+#[path = "stories/neighbours.rs"]
+mod neighbours;
 #[path = "stories/no_plaintext.rs"]
 mod no_plaintext;
 #[path = "stories/output.rs"]
 mod output;
+#[path = "stories/refusals.rs"]
+mod refusals;
 #[path = "stories/requests.rs"]
 mod requests;
 #[path = "stories/restart.rs"]
@@ -30,6 +38,8 @@ mod restraint;
 mod rotation;
 #[path = "stories/scale.rs"]
 mod scale;
+#[path = "stories/shapes.rs"]
+mod shapes;
 #[path = "stories/sources.rs"]
 mod sources;
 #[path = "stories/store.rs"]

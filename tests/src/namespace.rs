@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::command::{kubectl, kubectl_with, splitvault};
+use crate::command::{Output, kubectl, kubectl_with, run, splitvault};
 use crate::eventually;
 
 /// A namespace that enforces the *restricted* Pod Security Standard, and goes away with its test.
@@ -57,6 +57,43 @@ impl Namespace {
             &["--namespace", &self.name, "apply", "--filename", "-"],
             manifest.as_bytes(),
         )
+    }
+
+    /// Creates what a manifest says in this namespace.
+    ///
+    /// # Errors
+    /// With what kubectl said.
+    pub fn create(&self, manifest: &str) -> Result<String> {
+        kubectl_with(
+            &["--namespace", &self.name, "create", "--filename", "-"],
+            manifest.as_bytes(),
+        )
+    }
+
+    /// What the API server says to a manifest that is not to be kept: exit code 0 or not, and every warning and error.
+    ///
+    /// # Errors
+    /// When kubectl cannot be started.
+    pub fn try_on(&self, manifest: &str) -> Result<Output> {
+        let arguments = [
+            "--namespace",
+            &self.name,
+            "create",
+            "--dry-run=server",
+            "--filename",
+            "-",
+        ];
+        run("kubectl", &arguments, manifest.as_bytes())
+    }
+
+    /// Lets pods of every kind in, as a namespace without a policy does.
+    ///
+    /// # Errors
+    /// With what kubectl said.
+    pub fn unrestricted(self) -> Result<Self> {
+        let label = "pod-security.kubernetes.io/enforce-";
+        kubectl(&["label", "namespace", &self.name, label])?;
+        Ok(self)
     }
 
     /// Seals a `.env` with the CLI, as a developer does, and answers the manifest.

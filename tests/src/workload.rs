@@ -17,6 +17,33 @@ pub enum Kind {
     StatefulSet,
     /// A Job that runs to its end.
     Job,
+    /// A DaemonSet, so one on each node.
+    DaemonSet,
+    /// A ReplicaSet of one, made by nobody.
+    ReplicaSet,
+    /// A CronJob; [`Workload::apply`] starts a Job of it at once.
+    CronJob,
+    /// A pod whose name the API server makes.
+    Generated,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Pod,
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::Job,
+        Self::DaemonSet,
+        Self::ReplicaSet,
+        Self::CronJob,
+        Self::Generated,
+    ];
+
+    /// Whether its pods run to their end.
+    const fn ends(self) -> bool {
+        matches!(self, Self::Job | Self::CronJob)
+    }
 }
 
 /// A workload with one container, `app`, on the restricted standard.
@@ -31,7 +58,7 @@ pub struct Workload {
 impl Workload {
     /// One that sleeps, with `secret` injected.
     pub fn new(kind: Kind, name: &str, secret: &str) -> Self {
-        let restart = if kind == Kind::Job { "Never" } else { "Always" };
+        let restart = if kind.ends() { "Never" } else { "Always" };
         let security = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
         let pod = json!({
             "restartPolicy": restart,
@@ -103,6 +130,17 @@ impl Workload {
                 "spec": {"serviceName": self.name, "selector": selector, "template": template}}),
             Kind::Job => json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": owner,
                 "spec": {"backoffLimit": 2, "template": template}}),
+            Kind::DaemonSet => json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": owner,
+                "spec": {"selector": selector, "template": template}}),
+            Kind::ReplicaSet => json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": owner,
+                "spec": {"selector": selector, "template": template}}),
+            Kind::CronJob => json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": owner,
+                "spec": {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"backoffLimit": 2, "template": template}}}}),
+            Kind::Generated => {
+                let metadata = json!({"generateName": format!("{}-", self.name), "labels": labels,
+                    "annotations": self.annotations});
+                json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": self.pod})
+            }
         };
         object.to_string()
     }
@@ -112,7 +150,17 @@ impl Workload {
     /// # Errors
     /// With what kubectl said; a refusal of a bare pod is one.
     pub fn apply(&self, namespace: &Namespace) -> Result<()> {
-        namespace.apply(&self.manifest()).map(drop)
+        let manifest = self.manifest();
+        match self.kind {
+            // A name that is made cannot be applied.
+            Kind::Generated => namespace.create(&manifest).map(drop),
+            Kind::CronJob => {
+                namespace.apply(&manifest)?;
+                let from = format!("--from=cronjob/{}", self.name);
+                namespace.kubectl(&["create", "job", &self.name, &from]).map(drop)
+            }
+            _ => namespace.apply(&manifest).map(drop),
+        }
     }
 
     /// Its newest pod that is not being deleted.
