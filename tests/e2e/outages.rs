@@ -13,6 +13,8 @@ mod crash;
 mod down;
 #[path = "outages/installation.rs"]
 mod installation;
+#[path = "outages/kms.rs"]
+mod kms;
 #[path = "outages/memory.rs"]
 mod memory;
 #[path = "outages/missed.rs"]
