@@ -19,6 +19,8 @@ mod kms;
 mod memory;
 #[path = "outages/missed.rs"]
 mod missed;
+#[path = "outages/recovery.rs"]
+mod recovery;
 #[path = "outages/rotation.rs"]
 mod rotation;
 #[path = "outages/tamper.rs"]
