@@ -23,5 +23,7 @@ mod missed;
 mod recovery;
 #[path = "outages/rotation.rs"]
 mod rotation;
+#[path = "outages/sealing.rs"]
+mod sealing;
 #[path = "outages/tamper.rs"]
 mod tamper;
