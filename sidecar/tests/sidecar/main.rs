@@ -4,6 +4,7 @@
 mod ask;
 mod attend;
 mod clock;
+mod day;
 mod exec;
 mod formats;
 mod hold;
