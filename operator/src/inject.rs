@@ -174,7 +174,7 @@ pub fn inject(
     for target in &targets {
         apply(&mut edits, target, request, objects, around);
     }
-    let volumes = sidecar::volumes(&targets);
+    let volumes = sidecar::volumes(request, &targets);
     edits.append(&["spec".into(), "volumes".into()], volumes);
     // Last: it moves the other init containers, whose places the edits above name.
     let container = sidecar::container(&spec, request, &targets, identity, around);

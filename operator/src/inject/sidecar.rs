@@ -10,11 +10,10 @@ use super::identity::Identity;
 use super::{CONTAINER, Surroundings, has_exec, mode_variable, mounts, reaction};
 
 /// The volumes: memory only, and a token that is of no use elsewhere.
-pub(super) fn volumes(targets: &[Target<'_>]) -> Vec<Value> {
+pub(super) fn volumes(request: &Request, targets: &[Target<'_>]) -> Vec<Value> {
     let memory =
         |name: &str, limit: &str| json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": limit}});
-    // At most 1 MiB of variables in each of three files, twice for a moment; escapes make them longer.
-    let mut volumes = vec![memory(wire::ENV_VOLUME, "8Mi")];
+    let mut volumes = vec![memory(wire::ENV_VOLUME, room(request))];
     if has_exec(targets) {
         volumes.push(memory(wire::BIN_VOLUME, "16Mi"));
     }
@@ -27,6 +26,17 @@ pub(super) fn volumes(targets: &[Target<'_>]) -> Vec<Value> {
         json!({"name": wire::TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}}),
     );
     volumes
+}
+
+/// The most that the files may take. It counts as memory of the sidecar, whose limit is 32Mi.
+const fn room(request: &Request) -> &'static str {
+    match request.format {
+        // At most 1 MiB of variables in each of three files, twice for a moment.
+        Format::Dotenv => "8Mi",
+        // A character may take six bytes; a file of one variable takes a page of 4 KiB, and the set before is kept: enough
+        // for two sets of 2,500 files.
+        Format::Json | Format::Yaml | Format::Files => "20Mi",
+    }
 }
 
 /// The container: a native sidecar (KEP-753), or a plain init container for those who ask for one.

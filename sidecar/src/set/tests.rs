@@ -190,3 +190,19 @@ fn a_failed_write_keeps_the_old_set_and_leaves_nothing_of_the_new_one() {
     assert!(scene.target.write_set("env", &twice).is_err());
     assert_eq!((scene.generations(), scene.seen()), (1, pairs(&[("A", "1")])));
 }
+
+#[test]
+fn a_thousand_files_take_a_page_each() {
+    let scene = scene(0o400);
+    let names: Vec<_> = (0..1000).map(|number| format!("NAME_{number}")).collect();
+    let variables: Vec<_> = names.iter().map(|name| (name.as_str(), "value")).collect();
+    scene.write(&variables);
+    scene.write(&variables);
+    assert_eq!((scene.seen().len(), scene.generations()), (1000, 2));
+    let blocks = |path: PathBuf| std::os::unix::fs::MetadataExt::blocks(&fs::metadata(path).unwrap());
+    let bytes: u64 = names.iter().map(|name| 512 * blocks(scene.path(name))).sum();
+    assert!(
+        2 * bytes <= 8 << 20,
+        "two sets of 2,500 would not fit into 20 MiB: {bytes}"
+    );
+}

@@ -92,3 +92,18 @@ fn a_name_that_the_sidecar_needs_is_refused() {
         admitted(&annotated(pod, "refresh", "false"), &Names::Hidden);
     }
 }
+
+#[test]
+fn there_is_room_for_the_set_before() {
+    for (format, limit) in [
+        ("dotenv", "8Mi"),
+        ("json", "20Mi"),
+        ("yaml", "20Mi"),
+        ("files", "20Mi"),
+    ] {
+        let pod = admitted(&file(&[("format", format)]), &Names::Hidden);
+        let volume = named(&pod["spec"]["volumes"], "splitvault-env");
+        assert_eq!(volume["emptyDir"]["sizeLimit"], limit);
+        assert_eq!(volume["emptyDir"]["medium"], "Memory");
+    }
+}
