@@ -27,7 +27,8 @@ pub(crate) fn manifest(parts: &Parts<'_>) -> VaultSecret {
         payload: STANDARD.encode(parts.sealed),
     };
     let access = (!parts.service_accounts.is_empty()).then(|| Access {
-        service_accounts: parts.service_accounts.to_vec(),
+        service_accounts: Some(parts.service_accounts.to_vec()),
+        ..Access::default()
     });
     let spec = VaultSecretSpec {
         source: Some(Source {

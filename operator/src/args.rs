@@ -12,6 +12,7 @@ mod renewal;
 mod restart;
 mod rotation;
 
+use crate::consent::Passage;
 use crate::kek::Choices;
 
 pub use escrow::Escrow;
@@ -73,6 +74,15 @@ pub struct Args {
     /// Where to listen.
     #[command(flatten)]
     pub listen: Listen,
+    /// Pods of one namespace that may have VaultSecrets of another, if their owners consent too: FROM:TO, separated by
+    /// commas. None by default.
+    #[arg(
+        long = "cross-namespace",
+        env = "SPLITVAULT_CROSS_NAMESPACE",
+        value_name = "FROM:TO",
+        value_delimiter = ','
+    )]
+    pub passages: Vec<Passage>,
     /// How fast to work.
     #[command(flatten)]
     pub pace: Pace,
@@ -196,7 +206,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// A DNS label (RFC 1123), as namespaces and Services have for names.
-fn label(text: &str) -> Result<String, String> {
+pub(crate) fn label(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let inner = |byte: u8| plain(byte) || byte == b'-';
     let bytes = text.as_bytes();
@@ -261,6 +271,19 @@ mod tests {
         );
         assert_eq!(address(&["--store=http://store.example:1"]), None);
         assert_eq!(address(&["--store=https://store.example"]), None);
+    }
+
+    #[test]
+    fn no_namespace_is_open_to_another_unless_it_is_said() {
+        assert!(parse(&[]).unwrap().passages.is_empty());
+        let args = parse(&["--cross-namespace=team-b:shop,team-c:shop"]).unwrap();
+        assert_eq!(args.passages.len(), 2);
+        for wrong in ["team-b", "*:shop", "shop:shop", "team-b:shop,,"] {
+            assert!(
+                parse(&[&format!("--cross-namespace={wrong}")]).is_err(),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod grant;
 mod problem;
 mod reviews;
 mod seal;
+mod select;
 mod tag;
 mod wait;
 
@@ -46,6 +47,7 @@ pub use follow::follow;
 use reviews::Reviews;
 use wait::{Prepared, Waits};
 
+use crate::consent::Consent;
 use crate::controller::Suspicions;
 use crate::crowd::{Crowd, Place};
 use crate::events::Events;
@@ -81,6 +83,8 @@ pub struct Deliveries {
     pub trusted: watch::Receiver<()>,
     /// Who is told when a stored row turns out to be tampered with.
     pub suspicions: Suspicions,
+    /// Which namespaces are open to which.
+    pub consent: Consent,
     /// Who waits for a change; [`follow`] tells them.
     pub board: Board,
     /// Ends all waits.

@@ -15,6 +15,7 @@ mod mounts;
 mod program;
 mod reaction;
 mod refusal;
+mod select;
 mod sidecar;
 mod variables;
 
@@ -101,6 +102,8 @@ pub struct Exposed {
     pub name: String,
     /// Whether its value is empty, which kubelet's files cannot say.
     pub empty: bool,
+    /// Whether kubelet's files cannot hold its value.
+    pub unwritable: bool,
 }
 
 impl From<&str> for Exposed {
@@ -108,6 +111,7 @@ impl From<&str> for Exposed {
         Self {
             name: name.to_owned(),
             empty: false,
+            unwritable: false,
         }
     }
 }
@@ -119,8 +123,10 @@ pub enum Unknown {
     Missing,
     /// It is not in the stores yet.
     NotReady,
-    /// The pod's ServiceAccount may not have it.
+    /// The pod may not have it.
     NotAllowed,
+    /// It is of another namespace, and is not there or not for the pod.
+    NotConsented,
     /// The key database or the API server does not answer.
     Unavailable,
 }
@@ -160,6 +166,7 @@ pub fn inject(
     let typed = Pod::deserialize(pod).map_err(|_| Refusal::Malformed)?;
     let spec = typed.spec.ok_or(Refusal::Malformed)?;
     let mut warnings = about_objects(objects);
+    let objects = &select::select(objects, &request.selection, &mut warnings);
     let choice = containers::choose(&spec, request, objects, around, &mut warnings)?;
     let explanation = explanation::of(&choice);
     let targets = choice.targets;
@@ -229,7 +236,11 @@ fn about_objects(objects: &[Injectable]) -> Vec<String> {
                 "VaultSecret {name} is not ready yet: the pod waits for it"
             )),
             Names::Unknown(Unknown::NotAllowed) => Some(format!(
-                "VaultSecret {name} does not list the pod's ServiceAccount in spec.access: the pod will not get it"
+                "spec.access of VaultSecret {name} does not let this pod have it (serviceAccounts, podSelector): the pod waits"
+            )),
+            Names::Unknown(Unknown::NotConsented) => Some(format!(
+                "no VaultSecret {name} for this pod: it needs spec.access.namespaces there and crossNamespace.allowed in the \
+                 chart; the pod waits"
             )),
             // It passes; nothing that a person could do.
             Names::Unknown(Unknown::Unavailable) => None,

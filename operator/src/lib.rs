@@ -4,6 +4,7 @@
 //! only, for as long as one reconcile or one delivery takes.
 
 pub mod args;
+pub mod consent;
 pub mod controller;
 mod crowd;
 pub mod delivery;

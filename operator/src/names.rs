@@ -23,16 +23,10 @@ impl ExposedNames for VaultNames {
 }
 
 fn exposed(variables: &[Named]) -> Names {
-    let name = |variable: &Named| variable.name.as_str().to_owned();
-    let unwritable = variables
-        .iter()
-        .find(|variable| variable.form == Form::Unwritable);
-    if let Some(variable) = unwritable {
-        return Names::Unwritable(name(variable));
-    }
     let exposed = |variable: &Named| Exposed {
-        name: name(variable),
+        name: variable.name.as_str().to_owned(),
         empty: variable.form == Form::Empty,
+        unwritable: variable.form == Form::Unwritable,
     };
     Names::Exposed(variables.iter().map(exposed).collect())
 }

@@ -28,6 +28,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::StatusCode;
 
+use crate::consent::Consent;
 use crate::image::Images;
 use crate::inject::{InjectConfig, Names};
 use crate::metrics::Metrics;
@@ -70,6 +71,8 @@ pub struct WebhookState {
     pub stamps: Arc<dyn StampKey>,
     /// The operator's own namespace.
     pub namespace: String,
+    /// Which namespaces are open to which.
+    pub consent: Consent,
     /// Where admissions are counted.
     pub metrics: Metrics,
 }

@@ -7,6 +7,8 @@
 mod authority;
 #[path = "outages/bypass.rs"]
 mod bypass;
+#[path = "outages/consent.rs"]
+mod consent;
 #[path = "outages/crash.rs"]
 mod crash;
 #[path = "outages/down.rs"]

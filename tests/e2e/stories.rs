@@ -26,6 +26,8 @@ mod neighbours;
 mod no_plaintext;
 #[path = "stories/output.rs"]
 mod output;
+#[path = "stories/picks.rs"]
+mod picks;
 #[path = "stories/refusals.rs"]
 mod refusals;
 #[path = "stories/requests.rs"]

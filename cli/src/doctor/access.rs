@@ -1,6 +1,9 @@
 //! The VaultSecrets that a pod asks for: there, ready, and for this pod. Pure.
 
-use splitvault_api::{READY, Request, VaultSecret};
+use std::collections::BTreeMap;
+
+use serde::Deserialize as _;
+use splitvault_api::{Asker, READY, Request, VaultSecret, located};
 
 use super::diagnose::text;
 use super::evidence::{Evidence, Looked};
@@ -17,21 +20,26 @@ pub(super) fn look(evidence: &Evidence, request: &Request) -> Vec<Finding> {
         .secrets
         .iter()
         .filter(|(name, _)| request.vault_secrets.contains(name));
-    asked
-        .map(|(name, looked)| one(namespace, account, name, looked))
-        .collect()
+    let labels = BTreeMap::deserialize(&evidence.pod["metadata"]["labels"]).unwrap_or_default();
+    let asker = Asker {
+        namespace,
+        service_account: account,
+        labels: &labels,
+    };
+    asked.map(|(name, looked)| one(&asker, name, looked)).collect()
 }
 
-fn one(namespace: &str, account: &str, name: &str, looked: &Looked<VaultSecret>) -> Finding {
+fn one(asker: &Asker<'_>, name: &str, looked: &Looked<VaultSecret>) -> Finding {
+    let (namespace, own) = located(asker.namespace, name);
     let about = format!("VaultSecret {name}");
     match looked {
         Looked::Found(object) => {
-            let (level, message) = judge(object, account);
+            let (level, message) = judge(object, namespace, asker);
             let finding = Finding::new(level, about, message);
             if level == Level::Well {
                 return finding;
             }
-            finding.next(format!("kubectl -n {namespace} describe vaultsecret {name}"))
+            finding.next(format!("kubectl -n {namespace} describe vaultsecret {own}"))
         }
         Looked::Missing => {
             let message = format!("is not there in namespace {namespace}: the pod waits for it");
@@ -45,11 +53,13 @@ fn one(namespace: &str, account: &str, name: &str, looked: &Looked<VaultSecret>)
     }
 }
 
-/// Whether a pod of this ServiceAccount gets it, as the operator decides that.
-fn judge(object: &VaultSecret, account: &str) -> (Level, String) {
-    if !object.spec.allows(account) {
-        let message =
-            format!("spec.access does not list the pod's ServiceAccount {account}: the pod does not get it");
+/// Whether this pod gets it, as the operator decides that. What the installation consents to cannot be seen from here.
+fn judge(object: &VaultSecret, home: &str, asker: &Asker<'_>) -> (Level, String) {
+    if !object.spec.allows(home, asker) {
+        let message = format!(
+            "spec.access does not let the pod have it, which runs as ServiceAccount {} of namespace {}: the pod does not get it",
+            asker.service_account, asker.namespace
+        );
         return (Level::Wrong, message);
     }
     if object.metadata.deletion_timestamp.is_some() {

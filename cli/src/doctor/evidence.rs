@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, LogParams};
 use kube::{Api, Client};
 use serde_json::Value;
-use splitvault_api::{VaultSecret, annotations};
+use splitvault_api::{VaultSecret, annotations, located};
 
 use super::SIDECAR;
 use crate::cluster::{Connection, chain};
@@ -74,8 +74,10 @@ pub(super) async fn gather(
     let pod = serde_json::to_value(pod).map_err(|_| Fault::failure("the API server's answer is no pod"))?;
     let mut secrets = Vec::new();
     for asked in named(&pod) {
-        let api: Api<VaultSecret> = Api::namespaced(client.clone(), namespace);
-        secrets.push((asked.clone(), looked(api.get(&asked).await)));
+        let (home, own) = located(namespace, &asked);
+        let api: Api<VaultSecret> = Api::namespaced(client.clone(), home);
+        let found = looked(api.get(own).await);
+        secrets.push((asked, found));
     }
     Ok(Evidence {
         secrets,
@@ -92,11 +94,15 @@ fn named(pod: &Value) -> Vec<String> {
     let text = pod["metadata"]["annotations"][annotations::INJECT]
         .as_str()
         .unwrap_or_default();
-    let plain = |name: &&str| {
+    let plain = |name: &str| {
         let byte = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
         !name.is_empty() && name.len() <= 253 && !name.starts_with('.') && name.bytes().all(byte)
     };
-    let names = text.split(',').map(str::trim).filter(plain);
+    let whole = |name: &&str| match name.split_once('/') {
+        Some((namespace, name)) => plain(namespace) && plain(name),
+        None => plain(name),
+    };
+    let names = text.split(',').map(str::trim).filter(whole);
     names.take(LIMIT).map(str::to_owned).collect()
 }
 

@@ -72,7 +72,10 @@ fn options_become_fields() {
     ];
     let spec = Sealer::new().sealed(ENV, &options).spec;
     assert_eq!(spec.expose_names, Some(true));
-    assert_eq!(spec.access.unwrap().service_accounts, ["web", "worker", "cron"]);
+    assert_eq!(
+        spec.access.unwrap().service_accounts.unwrap(),
+        ["web", "worker", "cron"]
+    );
     let spec = Sealer::new().sealed(ENV, &[]).spec;
     assert_eq!((spec.expose_names, spec.access), (None, None));
 }

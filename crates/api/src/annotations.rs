@@ -1,7 +1,7 @@
 //! The annotations of pods, all of them.
 
-/// Names of VaultSecrets of the pod's namespace, separated by commas. A variable that several have comes from the
-/// last. Without this annotation a pod is never touched.
+/// Names of VaultSecrets, separated by commas: `NAME` of the pod's namespace, `NAMESPACE/NAME` of another that both its
+/// owner and the installation open to the pod. A variable that several have comes from the last. Without this annotation a pod is never touched.
 pub const INJECT: &str = "splitvault.dev/inject";
 /// `env` (default): the variables are in the processes' environment. `file`: in a file on tmpfs.
 pub const MODE: &str = "splitvault.dev/mode";
@@ -32,6 +32,12 @@ pub const SIGNAL_PROCESS: &str = "splitvault.dev/signal-process";
 /// Which commands get the variables too, where a container's own gets them by `exec`: `probes`, `hooks`, or both with a
 /// comma between.
 pub const EXEC: &str = "splitvault.dev/exec";
+/// Which variables, and under which names: `NAME`, `TARGET=NAME`, `VAULTSECRET/NAME`, `TARGET=VAULTSECRET/NAME`,
+/// `VAULTSECRET/*` or `*`, separated by commas or line ends. The default is `*`.
+pub const VARIABLES: &str = "splitvault.dev/variables";
+/// What names are prefixed with that `variables` does not give another: `PREFIX_` for all VaultSecrets, or
+/// `VAULTSECRET=PREFIX_` for each, separated by commas.
+pub const PREFIX_OF_NAMES: &str = "splitvault.dev/prefix";
 /// Set by the webhook on pods that it injected: the version that did.
 pub const INJECTED: &str = "splitvault.dev/injected";
 /// Set by the webhook beside it: how the variables reach each container, and why that way.
@@ -48,7 +54,7 @@ pub const PREFIX: &str = "splitvault.dev/";
 /// Those that the webhook and the controller set on pods and their templates.
 pub const MARKERS: [&str; 4] = [INJECTED, INJECTED_AS, CONTENT, RESTARTED_FOR];
 /// Those that a person may set.
-pub const ALL: [&str; 12] = [
+pub const ALL: [&str; 14] = [
     INJECT,
     MODE,
     CONTAINERS,
@@ -61,4 +67,6 @@ pub const ALL: [&str; 12] = [
     SIGNAL,
     SIGNAL_PROCESS,
     EXEC,
+    VARIABLES,
+    PREFIX_OF_NAMES,
 ];

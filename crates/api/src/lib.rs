@@ -4,6 +4,7 @@
 //! operator does. The webhook and the controller use the same conversion, so what is admitted can be processed.
 //! No I/O, no keys, no plaintext.
 
+mod access;
 pub mod annotations;
 mod conditions;
 mod crd;
@@ -12,23 +13,26 @@ mod key_trail;
 mod reason;
 mod remark;
 mod request;
+mod selection;
 mod status;
 mod vault_request;
 mod vault_secret;
 
+pub use access::{Access, Asker, LabelOperator, LabelRequirement, LabelValue, NamespaceAccess, PodSelector};
 pub use conditions::{READY, RECONCILING, STALLED, conditions};
 pub use crd::{crd, request_crd};
 pub use desired::{Desired, DesiredSource, SealedPayload, SpecError};
 pub use key_trail::{KeyTrail, TrailEvent};
 pub use reason::{Reason, State};
 pub use remark::Remark;
-pub use request::{Exec, Format, Mode, Reaction, Refresh, Refusal, Request};
+pub use request::{Exec, Format, Mode, Reaction, Refresh, Refusal, Request, located};
+pub use selection::{Missing, Selected, Selection, Taken};
 pub use status::{HistoryEntry, VaultSecretStatus};
 pub use vault_request::{
     Action, Begun, COMPLETE, Demand, DemandError, Extra, FAILED, MASTER_KEYS, Outcome, Permission, Progress,
     Requester, RingName, Standing, VaultRequest, VaultRequestSpec, VaultRequestStatus, request_conditions,
 };
 pub use vault_secret::{
-    Access, Alphabet, DeletionPolicy, Generate, OnChange, Output, Sealed, SecretRef, Source, VaultSecret,
+    Alphabet, DeletionPolicy, Generate, OnChange, Output, Sealed, SecretRef, Source, VaultSecret,
     VaultSecretSpec,
 };

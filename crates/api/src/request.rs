@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::annotations;
+use crate::selection::Selection;
 
 mod exec;
 mod format;
@@ -34,8 +35,10 @@ pub enum Refresh {
 /// What a pod's annotations ask for, checked as far as that goes without the pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// VaultSecrets of the pod's namespace, in order, each once.
+    /// VaultSecrets, in order, each once: `NAME` of the pod's namespace, or `NAMESPACE/NAME` of another; see [`located`].
     pub vault_secrets: Vec<String>,
+    /// Which variables, and under which names.
+    pub selection: Selection,
     /// How the variables reach the processes.
     pub mode: Mode,
     /// The only containers and init containers to inject into, when given.
@@ -81,8 +84,11 @@ impl Request {
         let text = |annotation| all.get(annotation).map(|text| text.trim());
         let mode = mode(text(annotations::MODE))?;
         let refresh = refresh(text(annotations::REFRESH), mode)?;
+        let vault_secrets = names(annotations::INJECT, inject, is_reference)?;
+        let (variables, prefix) = (text(annotations::VARIABLES), text(annotations::PREFIX_OF_NAMES));
         Ok(Some(Self {
-            vault_secrets: names(annotations::INJECT, inject, is_subdomain)?,
+            selection: Selection::parse(variables, prefix, &vault_secrets)?,
+            vault_secrets,
             mode,
             containers: all
                 .get(annotations::CONTAINERS)
@@ -100,7 +106,7 @@ impl Request {
     }
 }
 
-fn refuse(annotation: &str, problem: impl Into<String>) -> Refusal {
+pub(crate) fn refuse(annotation: &str, problem: impl Into<String>) -> Refusal {
     Refusal {
         annotation: annotation.to_owned(),
         problem: problem.into(),
@@ -176,6 +182,20 @@ fn names(annotation: &str, text: &str, is_name: fn(&str) -> bool) -> Result<Vec<
         names.push(name.to_owned());
     }
     Ok(names)
+}
+
+/// Namespace and name of a VaultSecret as it stands in the annotation `inject` of a pod of the namespace `home`.
+#[must_use]
+pub fn located<'a>(home: &'a str, reference: &'a str) -> (&'a str, &'a str) {
+    reference.split_once('/').unwrap_or((home, reference))
+}
+
+/// The name of an object, with its namespace before it or without.
+fn is_reference(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((namespace, name)) => is_label(namespace) && is_subdomain(name),
+        None => is_subdomain(text),
+    }
 }
 
 /// A DNS subdomain (RFC 1123), as objects have for names.

@@ -12,7 +12,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::VaultSecretStatus;
+use crate::{Access, Asker, VaultSecretStatus};
 
 /// An environment whose names and values the operator keeps apart, each encrypted under a key of its own.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -48,7 +48,7 @@ pub struct VaultSecretSpec {
     /// Whether names of variables may stand in pod specs, which kubelet-native variables need. Absent: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose_names: Option<bool>,
-    /// Who may have the variables. Absent: every ServiceAccount of the namespace.
+    /// Who may have the variables. Absent: every pod of the namespace, and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
     /// What happens to the workloads that use it when the content changes. Absent: None.
@@ -76,12 +76,14 @@ impl VaultSecretSpec {
         self.expose_names.unwrap_or(false)
     }
 
-    /// Whether pods of this ServiceAccount may have the variables.
+    /// Whether the owner of this VaultSecret, which is in the namespace `home`, lets a pod have the variables. For a
+    /// pod of another namespace the installation has to consent too.
     #[must_use]
-    pub fn allows(&self, service_account: &str) -> bool {
-        self.access
-            .as_ref()
-            .is_none_or(|access| access.service_accounts.iter().any(|name| name == service_account))
+    pub fn allows(&self, home: &str, asker: &Asker<'_>) -> bool {
+        match &self.access {
+            Some(access) => access.allows(home, asker),
+            None => asker.namespace == home,
+        }
     }
 }
 
@@ -175,22 +177,6 @@ impl Alphabet {
             Self::Alphanumeric => b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
         }
     }
-}
-
-/// Who may have the variables.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Access {
-    /// ServiceAccounts of the same namespace.
-    #[schemars(
-        length(min = 1, max = 100),
-        inner(
-            length(min = 1, max = 253),
-            regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
-        )
-    )]
-    #[x_kube(merge_strategy = ListMerge::Set)]
-    pub service_accounts: Vec<String>,
 }
 
 /// What happens to the workloads that use a VaultSecret when its content changes. Absent: None.

@@ -32,6 +32,7 @@ fn a_pod_that_does_not_ask_gets_nothing_whatever_else_it_says() {
 fn a_name_is_enough() {
     let expected = Request {
         vault_secrets: vec!["web".to_owned()],
+        selection: splitvault_api::Selection::default(),
         mode: Mode::Env,
         containers: None,
         refresh: Refresh::Every(300),
@@ -56,6 +57,17 @@ fn names_stand_in_order_with_or_without_blanks() {
 }
 
 #[test]
+fn a_name_may_have_its_namespace_before_it() {
+    let many = parse(&[("inject", "web, shop/db.prod")]).unwrap().unwrap();
+    assert_eq!(many.vault_secrets, ["web", "shop/db.prod"]);
+    let located = |reference| splitvault_api::located("home", reference);
+    assert_eq!(
+        (located("web"), located("shop/web")),
+        (("home", "web"), ("shop", "web"))
+    );
+}
+
+#[test]
 fn names_that_are_none_are_refused() {
     let long = "a".repeat(254);
     let many = (0..33)
@@ -63,8 +75,8 @@ fn names_that_are_none_are_refused() {
         .collect::<Vec<_>>()
         .join(",");
     for names in [
-        "", ",", "web,", "Web", "we b", "-web", "web-", "../web", "web/db", "a..b", "web,web", "é", &long,
-        &many,
+        "", ",", "web,", "Web", "we b", "-web", "web-", "../web", "a/b/c", "/web", "shop/", "Shop/web",
+        "a.b/web", "*/web", "a..b", "web,web", "é", &long, &many,
     ] {
         let refusal = parse(&[("inject", names)]).unwrap_err();
         assert_eq!(refusal.annotation, annotations::INJECT, "{names}");

@@ -12,7 +12,7 @@ use super::{Caller, Refusal};
 ///
 /// # Errors
 /// [`Reason::PodNotFound`] for another or an ended pod, [`Reason::NotRequested`], [`Reason::Invalid`].
-pub(super) fn admit(pod: &Pod, caller: &Caller, asked: &DeliverRequest) -> Result<(), Refusal> {
+pub(super) fn admit(pod: &Pod, caller: &Caller, asked: &DeliverRequest) -> Result<Request, Refusal> {
     if pod.metadata.uid.as_deref() != Some(&*caller.uid) {
         return Err(Refusal::new(Reason::PodNotFound, "another pod has this name now"));
     }
@@ -36,7 +36,6 @@ pub(super) fn admit(pod: &Pod, caller: &Caller, asked: &DeliverRequest) -> Resul
     let none = std::collections::BTreeMap::new();
     let request = Request::parse(pod.metadata.annotations.as_ref().unwrap_or(&none));
     let request = request.map_err(|refusal| Refusal::new(Reason::NotRequested, refusal.to_string()))?;
-    let requested = request.map(|request| request.vault_secrets).unwrap_or_default();
     let distinct: BTreeSet<&String> = asked.vault_secrets.iter().collect();
     if distinct.is_empty() || distinct.len() != asked.vault_secrets.len() {
         return Err(Refusal::new(
@@ -44,14 +43,14 @@ pub(super) fn admit(pod: &Pod, caller: &Caller, asked: &DeliverRequest) -> Resul
             "name each VaultSecret once, and at least one",
         ));
     }
-    if !distinct.into_iter().all(|name| requested.contains(name)) {
+    let all = |request: &Request| distinct.iter().all(|name| request.vault_secrets.contains(name));
+    request.filter(all).ok_or_else(|| {
         let message = format!(
             "the pod's annotation {} does not name all that it asks for",
             annotations::INJECT
         );
-        return Err(Refusal::new(Reason::NotRequested, message));
-    }
-    Ok(())
+        Refusal::new(Reason::NotRequested, message)
+    })
 }
 
 #[cfg(test)]

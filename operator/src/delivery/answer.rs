@@ -1,8 +1,10 @@
 //! From an authenticated question to a sealed answer.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use splitvault_api::VaultSecret;
+use splitvault_api::{Asker, Request, Selection, VaultSecret, located};
 use splitvault_crypto::SecretString;
 use splitvault_crypto::sealing::{Algorithm, PublicKey};
 use splitvault_vault::{Described, ReadError, Reason as Why};
@@ -13,9 +15,10 @@ use super::admit::admit;
 use super::audit::{audit, audit_unknown};
 use super::board::Topic;
 use super::caller::{bearer, review};
-use super::grant::{Grant, grant};
+use super::grant::{Grant, grant, not_allowed};
 use super::problem;
 use super::seal::seal;
+use super::select::select;
 use super::tag::{Stored, tag};
 use super::{Answered, Caller, Current, Deliveries, Gates, Outcome, Question, Refusal};
 use crate::controller::from_hex;
@@ -79,9 +82,14 @@ impl Deliveries {
             .map_err(|error| unavailable(error.into()))?;
         let pod = pod.ok_or_else(|| Refusal::new(Reason::PodNotFound, "there is no such pod"))?;
         let outcome = match admit(&pod, caller, asked) {
-            Ok(()) => {
+            Ok(request) => {
                 self.pass_on(caller, asked).await;
-                self.deliver(caller, asked, key).await
+                let labels = pod.metadata.labels.unwrap_or_default();
+                let grants = self.grants(caller, &labels, asked).await;
+                match grants {
+                    Ok(grants) => self.deliver(caller, asked, &request, &grants, key).await,
+                    Err(refusal) => Err(refusal),
+                }
             }
             Err(refusal) => Err(refusal),
         };
@@ -109,31 +117,31 @@ impl Deliveries {
         &self,
         caller: &Caller,
         asked: &DeliverRequest,
+        request: &Request,
+        grants: &[Grant],
         key: &PublicKey,
     ) -> Result<Outcome, Refusal> {
-        let mut grants = Vec::with_capacity(asked.vault_secrets.len());
-        for name in &asked.vault_secrets {
-            grants.push(self.grant(caller, name).await?);
-        }
         let bundle = self.bundle.load_full();
         if let Some(held) = &asked.tag
-            && let Some(current) = self.current(caller, &grants, held, &bundle).await?
+            && let Some(current) = self.current(grants, &request.selection, held, &bundle).await?
         {
             return Ok(Outcome::Current(current));
         }
         let (mut environments, mut digests) = (Vec::with_capacity(grants.len()), Vec::new());
-        for grant in &grants {
-            let (environment, digest) = self.read(caller, grant).await?;
+        for grant in grants {
+            let (environment, digest) = self.read(grant).await?;
             environments.push(environment);
             digests.push(digest);
         }
         let stored = grants.iter().zip(&environments).zip(&digests);
         let stored = stored.map(|((grant, environment), digest)| Stored {
+            name: &grant.name,
             uid: &grant.uid,
             revision: environment.revision,
             digest,
         });
-        let tag = tag(stored, &bundle);
+        let tag = tag(stored, &request.selection, &bundle);
+        let environments = select(environments, &request.selection)?;
         let revisions = environments
             .iter()
             .map(|environment| (environment.name.clone(), environment.revision));
@@ -147,31 +155,55 @@ impl Deliveries {
         Ok(Outcome::Delivered(answer, revisions))
     }
 
-    async fn grant(&self, caller: &Caller, name: &str) -> Result<Grant, Refusal> {
-        let api: Api<VaultSecret> = Api::namespaced(self.client.clone(), &caller.namespace);
+    /// What the pod may have of what it asks for: all of it.
+    async fn grants(
+        &self,
+        caller: &Caller,
+        labels: &BTreeMap<String, String>,
+        asked: &DeliverRequest,
+    ) -> Result<Vec<Grant>, Refusal> {
+        let asker = Asker {
+            namespace: &caller.namespace,
+            service_account: &caller.service_account,
+            labels,
+        };
+        let mut grants = Vec::with_capacity(asked.vault_secrets.len());
+        for name in &asked.vault_secrets {
+            grants.push(self.grant(&asker, name).await?);
+        }
+        Ok(grants)
+    }
+
+    async fn grant(&self, asker: &Asker<'_>, name: &str) -> Result<Grant, Refusal> {
+        let topic = topic(asker.namespace, name);
+        if !self.consent.allows(asker.namespace, &topic.namespace) {
+            return Err(not_allowed(name, &topic, asker));
+        }
+        let api: Api<VaultSecret> = Api::namespaced(self.client.clone(), &topic.namespace);
         let object = api
-            .get_opt(name)
+            .get_opt(&topic.name)
             .await
             .map_err(|error| unavailable(error.into()))?;
-        grant(name, object.as_ref(), &caller.service_account)
+        grant(name, topic, object.as_ref(), asker)
     }
 
     /// The revisions that are stored, when the pod holds the answer with them; asks the key database only.
     async fn current(
         &self,
-        caller: &Caller,
         grants: &[Grant],
+        selection: &Selection,
         held: &str,
         bundle: &str,
     ) -> Result<Option<Current>, Refusal> {
         let mut all = Vec::with_capacity(grants.len());
         for grant in grants {
-            let Some(described) = self.check(caller, grant).await? else {
+            let Some(described) = self.check(grant).await? else {
                 return Ok(None);
             };
             all.push((grant, described));
         }
         let stored = all.iter().map(|(grant, described)| Stored {
+            name: &grant.name,
             uid: &grant.uid,
             revision: described.revision,
             digest: &described.digest,
@@ -179,14 +211,14 @@ impl Deliveries {
         let revisions = all
             .iter()
             .map(|(grant, described)| (grant.name.clone(), described.revision));
-        Ok((tag(stored, bundle) == held).then(|| Current {
+        Ok((tag(stored, selection, bundle) == held).then(|| Current {
             revisions: revisions.collect(),
             faces: grants.iter().map(|grant| grant.face).collect(),
         }))
     }
 
     /// What is stored, which is what the status remembers or a later one.
-    async fn check(&self, caller: &Caller, grant: &Grant) -> Result<Option<Described>, Refusal> {
+    async fn check(&self, grant: &Grant) -> Result<Option<Described>, Refusal> {
         let (Ok(revision), Some(digest)) = (u64::try_from(grant.revision), from_hex(&grant.digest)) else {
             return Err(Refusal::new(
                 Reason::Tampered,
@@ -194,17 +226,17 @@ impl Deliveries {
             ));
         };
         let checked = self.vault.check(&grant.uid, revision, &digest).await;
-        checked.map_err(|error| self.refuse(caller, grant, &error))
+        checked.map_err(|error| self.refuse(grant, &error))
     }
 
     /// The environment, and the digest of its content.
-    async fn read(&self, caller: &Caller, grant: &Grant) -> Result<(Environment, [u8; 32]), Refusal> {
-        self.check(caller, grant).await?;
+    async fn read(&self, grant: &Grant) -> Result<(Environment, [u8; 32]), Refusal> {
+        self.check(grant).await?;
         let read = self
             .vault
             .read(&grant.uid)
             .await
-            .map_err(|error| self.refuse(caller, grant, &error))?;
+            .map_err(|error| self.refuse(grant, &error))?;
         let gone = || {
             Refusal::new(
                 Reason::NotReady,
@@ -225,7 +257,7 @@ impl Deliveries {
     }
 
     /// What a failed read means for the pod; tampering is told to the controller too, which tells the people.
-    fn refuse(&self, caller: &Caller, grant: &Grant, error: &ReadError) -> Refusal {
+    fn refuse(&self, grant: &Grant, error: &ReadError) -> Refusal {
         let name = &grant.name;
         match error.reason() {
             Why::StoreUnavailable
@@ -241,8 +273,9 @@ impl Deliveries {
             }
             Why::TooLarge => Refusal::new(Reason::TooLarge, format!("VaultSecret {name}: {error}")),
             Why::Tampered | Why::RolledBack | Why::UnknownKey => {
-                tracing::error!(namespace = caller.namespace, name, "tampered: {error}");
-                self.suspicions.raise(&caller.namespace, name);
+                let Topic { namespace, name: own } = &grant.topic;
+                tracing::error!(namespace, name = own, "tampered: {error}");
+                self.suspicions.raise(namespace, own);
                 Refusal::new(Reason::Tampered, format!("VaultSecret {name}: {error}"))
             }
         }
@@ -251,11 +284,16 @@ impl Deliveries {
 
 /// What a pod waits for that asks for these.
 fn topics(caller: &Caller, asked: &DeliverRequest) -> Vec<Topic> {
-    let topic = |name: &String| Topic {
-        namespace: caller.namespace.clone(),
-        name: name.clone(),
-    };
-    asked.vault_secrets.iter().map(topic).collect()
+    let names = asked.vault_secrets.iter();
+    names.map(|name| topic(&caller.namespace, name)).collect()
+}
+
+fn topic(home: &str, name: &str) -> Topic {
+    let (namespace, name) = located(home, name);
+    Topic {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    }
 }
 
 fn unavailable(fault: Fault) -> Refusal {

@@ -1,5 +1,7 @@
 //! Requests in, answers out, against a scripted API server and a real vault.
 
+mod access;
+mod picks;
 mod refusals;
 mod trail;
 mod waiters;
@@ -93,6 +95,7 @@ async fn world() -> World {
         bundle: Arc::clone(&bundle),
         trusted: trusted.subscribe(),
         suspicions,
+        consent: Consent::to(["team-b:shop".parse().unwrap()]),
         board: board.clone(),
         shutdown: shutdown.clone(),
     };

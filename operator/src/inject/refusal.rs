@@ -162,7 +162,7 @@ impl NoCommand {
     /// Whether kubelet may be able to a moment later.
     const fn is_passing(&self) -> bool {
         match self {
-            Self::Unknown { why, .. } => !matches!(why, Unknown::NotAllowed),
+            Self::Unknown { why, .. } => !matches!(why, Unknown::NotAllowed | Unknown::NotConsented),
             Self::Hidden { .. } | Self::Unwritable { .. } | Self::NoEnvironmentFiles => false,
         }
     }
@@ -193,7 +193,13 @@ impl fmt::Display for NoCommand {
                 }
                 Unknown::NotAllowed => write!(
                     f,
-                    "VaultSecret {name} does not list the pod's ServiceAccount in its spec.access: add it there"
+                    "spec.access of VaultSecret {name} does not let this pod have it: add its ServiceAccount to serviceAccounts, \
+                     or give it the labels of podSelector"
+                ),
+                Unknown::NotConsented => write!(
+                    f,
+                    "there is no VaultSecret {name} for this pod: its owner has to name the pod's namespace in \
+                     spec.access.namespaces, and the installation in the chart's crossNamespace.allowed"
                 ),
                 Unknown::Unavailable => write!(
                     f,

@@ -6,6 +6,7 @@ mod files;
 mod hooks;
 mod programs;
 mod refused;
+mod selection;
 mod sidecar;
 mod surroundings;
 mod ways;

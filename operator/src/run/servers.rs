@@ -10,6 +10,7 @@ use splitvault_vault::Vault;
 use tokio::task::JoinSet;
 
 use super::{Operator, bind};
+use crate::consent::Consent;
 use crate::delivery::{self, Board, Deliveries};
 use crate::events::Events;
 use crate::image::Images;
@@ -43,6 +44,10 @@ fn waiting(many: u16) -> usize {
 }
 
 impl Operator {
+    fn consent(&self) -> Consent {
+        Consent::to(self.args.passages.iter().cloned())
+    }
+
     pub(super) async fn serve_delivery(
         &self,
         tasks: &mut JoinSet<()>,
@@ -59,6 +64,7 @@ impl Operator {
             bundle: self.certificates.bundle(),
             trusted: self.certificates.trusted(),
             suspicions,
+            consent: self.consent(),
             board: board.clone(),
             shutdown: self.shutdown.clone(),
         };
@@ -105,6 +111,7 @@ impl Operator {
             ca: self.certificates.bundle(),
             stamps: Arc::clone(vault) as _,
             namespace: self.args.namespace.clone(),
+            consent: self.consent(),
             metrics: self.metrics.clone(),
         };
         let limits = Limits {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use kube::Api;
-use splitvault_api::VaultSecret;
+use splitvault_api::{Asker, VaultSecret, located};
 use tokio::time::timeout;
 
 use super::WebhookState;
@@ -14,15 +14,14 @@ use crate::restart::{Tags, tag};
 /// For all look-ups of one review; the API server waits for ten seconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What may be known of each of these VaultSecrets to a pod of this ServiceAccount, in order, and which content each has.
+/// What may be known of each of these VaultSecrets to this pod, in order, and which content each has.
 pub(super) async fn objects(
     state: &WebhookState,
-    namespace: &str,
-    account: &str,
+    asker: &Asker<'_>,
     names: &[String],
 ) -> (Vec<Injectable>, Tags) {
     let object = async |name: &String| {
-        let looked = timeout(PATIENCE, look(state, namespace, account, name)).await;
+        let looked = timeout(PATIENCE, look(state, asker, name)).await;
         let (names, content) = looked.unwrap_or((Names::Unknown(Unknown::Unavailable), None));
         let name = name.clone();
         let content = content.map(|content| (name.clone(), content));
@@ -33,16 +32,27 @@ pub(super) async fn objects(
     (objects, Tags(contents.into_iter().flatten().collect()))
 }
 
-async fn look(state: &WebhookState, namespace: &str, account: &str, name: &str) -> (Names, Option<String>) {
+async fn look(state: &WebhookState, asker: &Asker<'_>, name: &str) -> (Names, Option<String>) {
+    let unknown = |why| (Names::Unknown(why), None);
+    let (namespace, name) = located(asker.namespace, name);
+    // What is not there and what is not for the pod look alike from another namespace.
+    let (missing, not_allowed) = if namespace == asker.namespace {
+        (Unknown::Missing, Unknown::NotAllowed)
+    } else {
+        (Unknown::NotConsented, Unknown::NotConsented)
+    };
+    if !state.consent.allows(asker.namespace, namespace) {
+        return unknown(not_allowed);
+    }
     let api: Api<VaultSecret> = Api::namespaced(state.client.clone(), namespace);
     let object = match api.get_opt(name).await {
         Ok(Some(object)) => object,
-        Ok(None) => return (Names::Unknown(Unknown::Missing), None),
-        Err(_) => return (Names::Unknown(Unknown::Unavailable), None),
+        Ok(None) => return unknown(missing),
+        Err(_) => return unknown(Unknown::Unavailable),
     };
     // First: who may not have a VaultSecret learns none of its names from a pod's spec.
-    if !object.spec.allows(account) {
-        return (Names::Unknown(Unknown::NotAllowed), None);
+    if !object.spec.allows(namespace, asker) {
+        return unknown(not_allowed);
     }
     let digest = object.status.as_ref().and_then(|status| status.digest.as_ref());
     let content = match (&object.metadata.uid, digest) {

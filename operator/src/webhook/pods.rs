@@ -7,7 +7,7 @@ use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation};
 use serde::Deserialize;
 use serde_json::Value;
-use splitvault_api::{Request, annotations};
+use splitvault_api::{Asker, Request, annotations};
 use tokio::time::Instant;
 
 use super::review::{Answer, Review};
@@ -64,13 +64,19 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
     if ca.is_empty() {
         return Ok(refused("the operator has no certificate yet: try again", true));
     }
+    let labels = BTreeMap::<String, String>::deserialize(&pod["metadata"]["labels"]).unwrap_or_default();
     let account = pod["spec"]["serviceAccountName"]
         .as_str()
         .filter(|name| !name.is_empty())
         .unwrap_or("default");
+    let asker = Asker {
+        namespace,
+        service_account: account,
+        labels: &labels,
+    };
     let (kubelets, (objects, contents)) = tokio::join!(
         webhook.kubelets.look(&state.client),
-        lookup::objects(state, namespace, account, &asked.vault_secrets),
+        lookup::objects(state, &asker, &asked.vault_secrets),
     );
     let kubelets = kubelets.map_err(|_| Late)?;
     let around = Surroundings {

@@ -26,6 +26,7 @@ struct Cluster {
     images: Option<Images>,
     /// What every request for a Secret is answered.
     secret: (u16, Value),
+    consent: Consent,
 }
 
 impl Cluster {
@@ -37,6 +38,7 @@ impl Cluster {
             asked: Arc::default(),
             images: None,
             secret: (404, Value::Null),
+            consent: Consent::to(["shop:vault".parse().unwrap()]),
         }
     }
 
@@ -95,6 +97,7 @@ impl Cluster {
             ca: Arc::new(ArcSwap::from_pointee("PEM".to_owned())),
             stamps: stamps(),
             namespace: "splitvault-system".to_owned(),
+            consent: self.consent.clone(),
             metrics: Metrics::new(),
         })
     }

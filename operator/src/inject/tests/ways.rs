@@ -204,8 +204,8 @@ fn an_empty_value_stands_in_the_pod_as_kubelet_takes_it_for_none_in_a_file() {
     let names = Names::Exposed(vec![
         "PLAIN".into(),
         Exposed {
-            name: "EMPTY".to_owned(),
             empty: true,
+            ..Exposed::from("EMPTY")
         },
     ]);
     let got = admitted(&pod(json!([bare()])), &names);

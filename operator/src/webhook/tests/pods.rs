@@ -149,6 +149,56 @@ async fn a_service_account_that_is_not_listed_learns_no_name() {
 }
 
 #[tokio::test]
+async fn labels_that_are_not_selected_learn_no_name() {
+    let mut object = web(true);
+    object["spec"]["access"] = json!({"podSelector": {"matchLabels": {"app": "web"}}});
+    let cluster = Cluster::new(vec![object]);
+    for labels in [Value::Null, json!({"app": "db"}), json!({"apps": "web"})] {
+        let mut pod = pod(true);
+        pod["metadata"]["labels"] = labels;
+        let response = cluster.admit(&pod).await;
+        assert!(!patched(&pod, &response).to_string().contains("GREETING"));
+        assert!(response["warnings"][0].as_str().unwrap().contains("podSelector"));
+    }
+    let mut selected = pod(true);
+    selected["metadata"]["labels"] = json!({"app": "web", "tier": "front"});
+    let got = patched(&selected, &cluster.admit(&selected).await);
+    assert_eq!(got["spec"]["containers"][0]["env"][0]["name"], "GREETING");
+}
+
+/// A VaultSecret of namespace `vault`, for pods of the test's namespace, as the cluster consents to.
+#[tokio::test]
+async fn a_foreign_vaultsecret_takes_two_consents_and_is_not_told_from_a_missing_one() {
+    let mut foreign = web(true);
+    foreign["metadata"]["namespace"] = json!("vault");
+    let mut open = foreign.clone();
+    open["spec"]["access"] = json!({"namespaces": [{"name": "shop"}]});
+    let mut asking = pod(true);
+    asking["metadata"]["annotations"]["splitvault.dev/inject"] = json!("vault/web");
+    let mut closed = Cluster::new(vec![open.clone()]);
+    closed.consent = Consent::default();
+    let answers = [
+        closed.admit(&asking).await,
+        Cluster::new(vec![foreign]).admit(&asking).await,
+        Cluster::new(Vec::new()).admit(&asking).await,
+    ];
+    for answer in &answers {
+        assert_eq!(answer, &answers[0]);
+        let warning = answer["warnings"][0].as_str().unwrap();
+        assert!(warning.contains("spec.access.namespaces") && warning.contains("crossNamespace.allowed"));
+        assert!(!patched(&asking, answer).to_string().contains("GREETING"));
+    }
+    assert!(
+        closed.asked().iter().all(|path| !path.contains("/vault/")),
+        "not even looked for"
+    );
+    let got = patched(&asking, &Cluster::new(vec![open]).admit(&asking).await);
+    assert_eq!(got["spec"]["containers"][0]["env"][0]["name"], "GREETING");
+    let environment = got["spec"]["initContainers"][0]["env"].to_string();
+    assert!(environment.contains(r#""value":"vault/web""#), "{environment}");
+}
+
+#[tokio::test]
 async fn an_older_cluster_gets_exec_and_a_startup_probe() {
     let mut cluster = Cluster::new(vec![web(true)]);
     cluster.version = Some("34");
@@ -177,6 +227,7 @@ async fn without_an_api_server_or_a_certificate_nothing_is_guessed() {
         ca: Arc::new(ArcSwap::from_pointee(String::new())),
         stamps: stamps(),
         namespace: "splitvault-system".to_owned(),
+        consent: Consent::default(),
         metrics: Metrics::new(),
     };
     let webhook = Webhook {

@@ -126,6 +126,7 @@ async fn answers_are_counted_by_outcome() {
         ca: Arc::new(ArcSwap::from_pointee("PEM".to_owned())),
         stamps: stamps(),
         namespace: "splitvault-system".to_owned(),
+        consent: Consent::default(),
         metrics: metrics.clone(),
     });
     for body in [
