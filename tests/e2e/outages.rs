@@ -11,6 +11,8 @@ mod bypass;
 mod consent;
 #[path = "outages/crash.rs"]
 mod crash;
+#[path = "outages/crowd.rs"]
+mod crowd;
 #[path = "outages/down.rs"]
 mod down;
 #[path = "outages/installation.rs"]

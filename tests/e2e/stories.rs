@@ -6,8 +6,6 @@
 mod bad_input;
 #[path = "stories/changes.rs"]
 mod changes;
-#[path = "stories/crowd.rs"]
-mod crowd;
 #[path = "stories/delivery.rs"]
 mod delivery;
 #[path = "stories/doctor.rs"]

@@ -41,7 +41,9 @@ impl Application {
     async fn start(operator: &Operator, name: &str) -> Self {
         let name = format!("{name}-{}", std::process::id());
         let notes = operator.token().with_file_name(&name);
-        let script = "trap 'cat \"$1\" >>\"$0\"' HUP; echo ready >\"$0\"; while :; do sleep 0.02; done";
+        // It waits by a builtin: a child that is forked and not yet another program has its name, and takes the signal.
+        let script = "mkfifo \"$0.pipe\"; exec 3<>\"$0.pipe\"; trap 'cat \"$1\" >>\"$0\"' HUP; \
+                      echo ready >\"$0\"; while :; do read -r line <&3; done";
         let mut shell = Command::new("/bin/sh");
         shell
             .arg0(format!("/usr/bin/{name}"))

@@ -23,11 +23,11 @@ struct Kept {
 }
 
 impl Kept {
-    /// Like drawn, but the same each time.
+    /// The same each time, and each greater than those before: a batch comes in shuffled, so which of its tokens an
+    /// environment gets is chance, and what a list finds after the last one must not depend on that.
     fn make_token(&mut self) -> Token {
         self.made += 1;
-        let mut dice = Dice(self.made);
-        let bytes = u128::from(dice.roll()) << 64 | u128::from(dice.roll());
+        let bytes = u128::from(self.made) << 64 | u128::from(Dice(self.made).roll());
         Token::from_bytes(bytes.to_be_bytes())
     }
 

@@ -1,4 +1,4 @@
-//! Two hundred pods at once.
+//! Two hundred pods at once. Among the outages, since nothing else finds room beside them.
 
 use serde_json::{Value, json};
 use splitvault_tests::{Kind, Namespace, Workload, kubectl};
