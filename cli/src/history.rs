@@ -82,6 +82,13 @@ pub(crate) async fn fetch(at: &Connection, namespace: &str, name: &str) -> Resul
         };
         let object = format!("VaultSecret {namespace}/{name}");
         match status.code {
+            404 if !status.message.contains(name) => Fault::failure(format!(
+                "the cluster knows no VaultSecrets: {}",
+                status.message
+            ))
+            .next(
+                "is Splitvault installed, and of this version? kubectl get crd vaultsecrets.splitvault.dev",
+            ),
             404 => Fault::failure(format!("{object} is not there: {}", status.message)).next(format!(
                 "see what there is: kubectl -n {namespace} get vaultsecrets"
             )),

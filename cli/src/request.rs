@@ -47,9 +47,13 @@ impl Ask<'_> {
         let api: Api<VaultRequest> = Api::namespaced(self.at.client.clone(), self.namespace);
         let object = VaultRequest::new(&name(&self.spec)?, self.spec.clone());
         let demand = Demand::try_from(&self.spec).map_err(|error| Fault::usage(error.to_string()))?;
-        api.create(&PostParams::default(), &object)
-            .await
-            .map_err(|error| refusal::create(&error, self, &demand))
+        let created = api.create(&PostParams::default(), &object).await;
+        let created = created.map_err(|error| refusal::create(&error, self, &demand))?;
+        if created.spec.requester.is_none() {
+            forget(self.at, &created).await;
+            return Err(refusal::unstamped(self));
+        }
+        Ok(created)
     }
 }
 

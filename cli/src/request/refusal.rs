@@ -31,6 +31,16 @@ pub(super) fn create(error: &kube::Error, ask: &Ask<'_>, demand: &Demand) -> Fau
     }
 }
 
+/// Nobody wrote down who asks, so the operator would never do it.
+pub(super) fn unstamped(ask: &Ask<'_>) -> Fault {
+    let action = ask.spec.action.as_str();
+    Fault::failure(format!(
+        "{action} was not taken: the operator's webhook was not asked, so nobody vouches for who asks; the request was \
+         taken away again"
+    ))
+    .next("is the chart installed, not only its CRDs? kubectl get mutatingwebhookconfiguration splitvault")
+}
+
 /// The request cannot be looked at any more.
 pub(super) fn unreadable(error: &kube::Error, at: &Connection, asked: &VaultRequest) -> Fault {
     match error {

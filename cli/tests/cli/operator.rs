@@ -25,6 +25,8 @@ struct State {
     /// The refusal of a new request.
     refusal: Option<(u16, &'static str)>,
     may: bool,
+    /// Whether the webhook is not there to write down who asks.
+    unstamped: bool,
     /// What the operator seals to the request's key.
     answer: Option<Value>,
     request: Value,
@@ -92,6 +94,12 @@ impl Operator {
 
     pub(crate) fn refuses(self, code: u16, message: &'static str) -> Self {
         self.state.lock().unwrap().refusal = Some((code, message));
+        self
+    }
+
+    /// Takes requests without writing down who asks, as where the webhook is missing.
+    pub(crate) fn without_webhook(self) -> Self {
+        self.state.lock().unwrap().unstamped = true;
         self
     }
 
@@ -199,9 +207,11 @@ impl State {
                 self.request = body;
                 self.request["metadata"]["namespace"] = json!(namespace);
                 self.request["metadata"]["uid"] = json!("r-1");
-                self.request["spec"]["requester"] = json!({
-                    "username": "anna", "time": "2026-01-01T00:00:00Z", "nonce": "0".repeat(32), "mac": "0".repeat(64),
-                });
+                if !self.unstamped {
+                    self.request["spec"]["requester"] = json!({
+                        "username": "anna", "time": "2026-01-01T00:00:00Z", "nonce": "0".repeat(32), "mac": "0".repeat(64),
+                    });
+                }
                 (201, self.request.clone())
             }
             ("GET", _) => {

@@ -101,6 +101,22 @@ fn without_waiting_the_request_is_left_to_the_operator() {
 }
 
 #[test]
+fn a_request_that_no_webhook_saw_is_taken_away_and_not_waited_for() {
+    let operator = Operator::new().without_webhook();
+    let output = operator.run(&["rotate", "web"]);
+    assert_eq!((output.code, output.stdout.as_str()), (1, ""));
+    assert!(
+        output.stderr.contains("webhook was not asked")
+            && output.stderr.contains("mutatingwebhookconfiguration splitvault"),
+        "{}",
+        output.stderr
+    );
+    let asked = operator.asked();
+    let methods: Vec<_> = asked.iter().map(|(method, ..)| method.as_str()).collect();
+    assert_eq!(methods, ["POST", "DELETE"]);
+}
+
+#[test]
 fn who_may_not_learns_which_permission_is_missing_and_how_it_is_granted() {
     let operator = Operator::new().statuses([status("Denied", "anna may not rotate it", json!({}))]);
     let output = operator.run(&["rotate", "web"]);
