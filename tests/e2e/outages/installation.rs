@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use splitvault_tests::{SYSTEM, eventually, evidence, kubectl};
+use splitvault_tests::{SYSTEM, eventually, evidence, kubectl, run};
 
 /// One of the two.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +14,14 @@ pub(crate) enum Part {
 }
 
 impl Part {
+    /// What its pods' names begin with.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "splitvault-operator",
+            Self::Store => "splitvault-store",
+        }
+    }
+
     fn workload(self) -> &'static str {
         match self {
             Self::Operator => "deployment/splitvault-operator",
@@ -63,6 +71,33 @@ impl Part {
             "--timeout=120s",
         ])
         .unwrap();
+    }
+
+    /// Ends its process by SIGKILL; kubelet starts another one.
+    pub(crate) fn kill(self) {
+        self.kill_container(self.container());
+    }
+
+    /// The same for one of the containers of its pod.
+    pub(crate) fn kill_container(self, name: &str) {
+        let status = || self.container_status(name);
+        let starts = |status: &Value| status["restartCount"].as_u64().unwrap_or_default();
+        let before = status().unwrap();
+        let id = before["containerID"].as_str().unwrap();
+        let id = id.trim_start_matches("containerd://");
+        let killed = run("ctr", &["tasks", "kill", "--signal", "SIGKILL", id], b"").unwrap();
+        assert_eq!(killed.code, Some(0), "{}", killed.stderr);
+        eventually(&format!("{name} is started again"), || {
+            ensure!(starts(&status()?) > starts(&before), "not yet");
+            Ok(())
+        });
+    }
+
+    fn container_status(self, name: &str) -> Result<Value> {
+        let pods = self.pods()?;
+        let all = pods.first().context("no pod")?["status"]["containerStatuses"].as_array();
+        let found = all.into_iter().flatten().find(|status| status["name"] == name);
+        found.cloned().with_context(|| format!("there is no {name}"))
     }
 
     fn container(self) -> &'static str {

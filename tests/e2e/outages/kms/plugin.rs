@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
-use splitvault_tests::{SYSTEM, eventually, evidence, kubectl, kubectl_with, run};
+use anyhow::{Result, ensure};
+use serde_json::json;
+use splitvault_tests::{SYSTEM, evidence, kubectl, kubectl_with, run};
 
 use crate::installation::Part;
 
@@ -88,20 +88,7 @@ impl Plugin {
 
     /// Ends its process; kubelet starts another one.
     pub(crate) fn kill(&self) {
-        let starts = || container("restartCount").map(|count| count.as_u64().unwrap_or_default());
-        let before = starts().unwrap();
-        let id = container("containerID").unwrap();
-        let id = id
-            .as_str()
-            .unwrap()
-            .trim_start_matches("containerd://")
-            .to_owned();
-        let killed = run("ctr", &["tasks", "kill", "--signal", "SIGKILL", &id], b"").unwrap();
-        assert_eq!(killed.code, Some(0), "{}", killed.stderr);
-        eventually("the plugin is started again", || {
-            ensure!(starts()? > before, "not yet");
-            Ok(())
-        });
+        Part::Operator.kill_container("kms-plugin");
     }
 
     fn directory(&self) -> PathBuf {
@@ -117,19 +104,6 @@ impl Plugin {
         fs::create_dir_all(above).unwrap();
         fs::rename(new, target).unwrap();
     }
-}
-
-/// A field of the status of its container.
-fn container(field: &str) -> Result<Value> {
-    let selector = "--selector=app.kubernetes.io/name=splitvault-operator";
-    let text = kubectl(&["--namespace", SYSTEM, "get", "pods", selector, "--output=json"])?;
-    let list: Value = serde_json::from_str(&text)?;
-    let all = list["items"][0]["status"]["containerStatuses"].as_array();
-    let ours = all
-        .into_iter()
-        .flatten()
-        .find(|status| status["name"] == "kms-plugin");
-    Ok(ours.context("the plugin is not there")?[field].clone())
 }
 
 fn roll_out(values: &[&str], input: &[u8]) {
