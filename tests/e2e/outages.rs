@@ -15,6 +15,8 @@ mod crash;
 mod crowd;
 #[path = "outages/down.rs"]
 mod down;
+#[path = "outages/endurance.rs"]
+mod endurance;
 #[path = "outages/installation.rs"]
 mod installation;
 #[path = "outages/kms.rs"]
@@ -23,6 +25,8 @@ mod kms;
 mod memory;
 #[path = "outages/missed.rs"]
 mod missed;
+#[path = "outages/pods.rs"]
+mod pods;
 #[path = "outages/recovery.rs"]
 mod recovery;
 #[path = "outages/rotation.rs"]

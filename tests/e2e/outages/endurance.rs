@@ -1,0 +1,60 @@
+//! A fault while pods run and while one starts: those that run keep what they have, byte for byte, the one that starts
+//! waits, says why, and starts by itself afterwards; nothing restarts but what the fault was done to.
+
+#[path = "endurance/node.rs"]
+mod node;
+
+use anyhow::ensure;
+use splitvault_tests::eventually;
+
+use crate::installation::Part;
+use crate::pods::{BEFORE, Pods};
+use node::Node;
+
+#[test]
+fn the_operator_is_killed_and_stays_away() {
+    let Some(_node) = Node::local() else { return };
+    let pods = Pods::start("operator-away");
+    Part::Operator.kill();
+    Part::Operator.stop();
+    pods.write("during");
+    pods.release();
+    pods.waits("cannot reach the operator");
+    pods.says("follower", "stays at web:1");
+    pods.says("process", "stays at web:1");
+    pods.have(BEFORE);
+
+    Part::Operator.start();
+    pods.get("during");
+    pods.write("after");
+    pods.get("after");
+    pods.nothing_restarted(Some(Part::Operator));
+}
+
+#[test]
+fn the_store_is_killed_and_stays_away() {
+    let Some(_node) = Node::local() else { return };
+    let pods = Pods::start("store-away");
+    Part::Store.kill();
+    Part::Store.stop();
+    pods.write("during");
+    let message = pods.namespace.unready("web", "StoreUnavailable");
+    assert!(!message.is_empty(), "its owner is told in the status");
+    pods.release();
+    pods.waits("Unavailable");
+    eventually("an event on the pod says so", || {
+        let about_it = "--field-selector=involvedObject.name=late,reason=Unavailable";
+        let events = pods
+            .namespace
+            .kubectl(&["get", "events", about_it, "--output=name"])?;
+        ensure!(!events.is_empty(), "no event yet");
+        Ok(())
+    });
+    pods.have(BEFORE);
+
+    Part::Store.start();
+    pods.get("during");
+    pods.write("after");
+    pods.get("after");
+    pods.nothing_restarted(Some(Part::Store));
+}
