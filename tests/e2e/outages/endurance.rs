@@ -5,7 +5,7 @@
 mod node;
 
 use anyhow::ensure;
-use splitvault_tests::eventually;
+use splitvault_tests::{Kind, Workload, eventually, kubectl};
 
 use crate::installation::Part;
 use crate::pods::{BEFORE, Pods};
@@ -57,4 +57,42 @@ fn the_store_is_killed_and_stays_away() {
     pods.write("after");
     pods.get("after");
     pods.nothing_restarted(Some(Part::Store));
+}
+
+#[test]
+fn the_api_server_is_killed_and_comes_back() {
+    let Some(node) = Node::local() else { return };
+    let pods = Pods::start("api-away");
+    // Nothing can be begun without an API server, so one begins to wait before.
+    let early = Workload::new(Kind::Pod, "early", "later");
+    early.apply(&pods.namespace).unwrap();
+    pods.says("early", "no variables yet: NotReady");
+    let pod = |workload: &Workload| workload.pod(&pods.namespace).unwrap();
+    let (early_pod, follower) = (pod(&early), pod(&pods.follower));
+    let before = node.file(&follower, ".env").unwrap();
+
+    node.script("kill", &["kube-apiserver"]).unwrap();
+    assert!(kubectl(&["get", "--raw", "/readyz"]).is_err(), "nobody answers");
+    for (pod, text) in [
+        (&early_pod, "no variables yet: Unavailable: the API server"),
+        (&follower, "stays at web:1: Unavailable: the API server"),
+    ] {
+        eventually(text, || {
+            let log = node.log(pod)?;
+            ensure!(log.contains(text), "{log}");
+            Ok(())
+        });
+    }
+    assert_eq!(node.file(&follower, ".env").unwrap(), before);
+    node.script("up", &[]).unwrap();
+
+    pods.have(BEFORE);
+    pods.write("after");
+    pods.release();
+    pods.get("after");
+    let sealed = pods.namespace.seal("later", "GREETING=hello\n", &[]).unwrap();
+    pods.namespace.apply(&sealed).unwrap();
+    early.ready(&pods.namespace);
+    assert_eq!(early.variable(&pods.namespace, "GREETING").unwrap(), b"hello");
+    pods.nothing_restarted(None);
 }
