@@ -1,8 +1,12 @@
 //! A fault while pods run and while one starts: those that run keep what they have, byte for byte, the one that starts
 //! waits, says why, and starts by itself afterwards; nothing restarts but what the fault was done to.
+//!
+//! The certificate authority is in `authority.rs`, on the same pods.
 
 #[path = "endurance/node.rs"]
 mod node;
+#[path = "endurance/token.rs"]
+mod token;
 
 use anyhow::ensure;
 use splitvault_tests::{Kind, Workload, eventually, kubectl};
@@ -94,5 +98,39 @@ fn the_api_server_is_killed_and_comes_back() {
     pods.namespace.apply(&sealed).unwrap();
     early.ready(&pods.namespace);
     assert_eq!(early.variable(&pods.namespace, "GREETING").unwrap(), b"hello");
+    pods.nothing_restarted(None);
+}
+
+#[test]
+fn the_tokens_of_pods_expire() {
+    let Some(node) = Node::local() else { return };
+    let pods = Pods::start_by("expired", |namespace, workload| {
+        token::apply(&node, namespace, workload);
+    });
+    let give = |workload: &Workload, seconds| token::give(&node, &pods.namespace, workload, seconds);
+    give(&pods.follower, token::ENDS_IN_SECONDS);
+    give(&pods.process, token::ENDED);
+    pods.release();
+    give(&pods.late, token::ENDED);
+    pods.waits("Unauthenticated");
+    let refused = "stays at web:1: Unauthenticated";
+    pods.says("follower", refused);
+    pods.says("process", refused);
+    pods.write("during");
+    pods.namespace.ready("web");
+    pods.have(BEFORE);
+    let log = pods
+        .namespace
+        .kubectl(&["logs", "follower", "--container", "splitvault"])
+        .unwrap();
+    assert_eq!(log.matches("Unauthenticated").count(), 1, "{log}");
+    assert!(log.contains("the token has expired"), "{log}");
+
+    for pod in [&pods.follower, &pods.process, &pods.late] {
+        give(pod, token::GOOD);
+    }
+    pods.get("during");
+    pods.write("after");
+    pods.get("after");
     pods.nothing_restarted(None);
 }
