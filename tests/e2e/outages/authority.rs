@@ -3,18 +3,23 @@
 use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
-use splitvault_tests::{Kind, Namespace, SYSTEM, Workload, eventually, kubectl, splitvault};
+use splitvault_tests::{SYSTEM, Workload, eventually, kubectl, splitvault};
 
 use crate::installation::Part;
+use crate::pods::{Pods, follower};
 
 const END: &str = "-----END CERTIFICATE-----";
 
 /// Certificates of a base64 bundle, in their order.
 fn bundle(encoded: &str) -> Result<Vec<String>> {
     let text = String::from_utf8(STANDARD.decode(encoded.trim())?)?;
+    Ok(certificates(&text))
+}
+
+/// The same of a bundle as it is.
+fn certificates(text: &str) -> Vec<String> {
     let all = text.split_inclusive(END).filter(|pem| pem.ends_with(END));
-    Ok(all.map(|pem| pem.trim().to_owned()).collect())
+    all.map(|pem| pem.trim().to_owned()).collect()
 }
 
 fn secret(name: &str) -> Result<Vec<String>> {
@@ -65,64 +70,40 @@ impl Drop for Times {
     }
 }
 
-/// Pods of one namespace that all have one VaultSecret as a file.
-struct Pods {
-    namespace: Namespace,
-    all: Vec<Workload>,
+/// Pods that were there before, and one more for each step.
+struct Steps {
+    pods: Pods,
+    more: Vec<Workload>,
 }
 
-impl Pods {
-    fn make() -> Self {
-        let pods = Self {
-            namespace: Namespace::make("authority").unwrap(),
-            all: Vec::new(),
-        };
-        pods.write("nothing");
-        pods.namespace.ready("web");
-        pods
-    }
-
-    fn write(&self, value: &str) {
-        let manifest = self
-            .namespace
-            .seal("web", &format!("STEP={value}\n"), &[])
-            .unwrap();
-        self.namespace.apply(&manifest).unwrap();
-    }
-
-    /// A new pod starts, a new value is stored, and every pod there is gets it.
+impl Steps {
+    /// A new pod starts, a new value is stored, and every pod that has a file gets it.
     fn prove(&mut self, step: &str) {
-        let pod = Workload::new(Kind::Pod, step, "web")
-            .annotated("mode", "file")
-            .annotated("refresh", "1s");
-        pod.apply(&self.namespace).unwrap();
-        pod.ready(&self.namespace);
-        self.all.push(pod);
-        self.write(step);
-        for pod in &self.all {
-            eventually(&format!("a pod has the value of step {step}"), || {
-                let text = pod.read(&self.namespace, "/run/splitvault/.env")?;
-                ensure!(String::from_utf8_lossy(&text).contains(step), "not yet");
-                Ok(())
-            });
+        let namespace = &self.pods.namespace;
+        let pod = follower(step);
+        pod.apply(namespace).unwrap();
+        pod.ready(namespace);
+        self.more.push(pod);
+        self.pods.write(step);
+        for pod in self.more.iter().chain([&self.pods.follower]) {
+            self.pods.gets(pod, step);
         }
     }
 
-    fn restarts(&self) -> u64 {
-        let status = |pod: &Workload| pod.pod(&self.namespace).unwrap()["status"].clone();
-        let count = |status: Value| {
-            let lists = ["containerStatuses", "initContainerStatuses"];
-            let all = lists.iter().filter_map(|list| status[list].as_array()).flatten();
-            all.filter_map(|container| container["restartCount"].as_u64())
-                .sum::<u64>()
-        };
-        self.all.iter().map(status).map(count).sum()
+    /// The certificates that the webhook gave the pod that no node has yet.
+    fn given(&self) -> Vec<String> {
+        let pod = self.pods.late.pod(&self.pods.namespace).unwrap();
+        let variables = pod["spec"]["initContainers"][0]["env"].as_array().unwrap();
+        let given = variables
+            .iter()
+            .find(|one| one["name"] == "SPLITVAULT_CA")
+            .unwrap();
+        certificates(given["value"].as_str().unwrap())
     }
 }
 
 #[test]
 fn the_authority_is_replaced_and_no_pod_restarts_or_misses_a_refresh() {
-    let mut pods = Pods::make();
     let _times = Times::set(&["SPLITVAULT_CA_ANNOUNCE=60s", "SPLITVAULT_CA_OVERLAP=60s"]);
     // One that somebody asked for before comes to its end at these times, too.
     let before = eventually("one is trusted", || {
@@ -130,7 +111,11 @@ fn the_authority_is_replaced_and_no_pod_restarts_or_misses_a_refresh() {
         ensure!(trusted.len() == 1, "a rotation is under way");
         Ok(trusted[0].clone())
     });
-    pods.prove("before");
+    let mut steps = Steps {
+        pods: Pods::start("authority"),
+        more: Vec::new(),
+    };
+    steps.prove("before");
     splitvault(&["rotate", "--ca"], b"").unwrap();
 
     let next = eventually("another one is trusted", || {
@@ -138,16 +123,20 @@ fn the_authority_is_replaced_and_no_pod_restarts_or_misses_a_refresh() {
         ensure!(trusted.len() == 2 && trusted[0] == before, "not announced");
         Ok(trusted[1].clone())
     });
-    pods.prove("announced");
+    steps.prove("announced");
     eventually("the new one signs", || {
         ensure!(trusted()? == [next.clone(), before.clone()], "not yet");
         Ok(())
     });
-    pods.prove("overlap");
+    steps.prove("overlap");
     eventually("the old one is gone from every bundle", || {
         ensure!(trusted()? == [next.clone()], "not yet");
         Ok(())
     });
-    pods.prove("settled");
-    assert_eq!(pods.restarts(), 0);
+    // It was admitted before all this, and knows none but the one that is gone.
+    assert_eq!(steps.given(), [before]);
+    steps.pods.release();
+    steps.prove("settled");
+    steps.pods.get("settled");
+    steps.pods.nothing_restarted(None);
 }
