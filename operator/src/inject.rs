@@ -9,6 +9,7 @@ mod clashes;
 mod containers;
 mod edits;
 mod explanation;
+mod health;
 mod hooks;
 mod identity;
 mod mounts;
@@ -172,10 +173,12 @@ pub fn inject(
     let targets = choice.targets;
     clashes::refuse(&spec, request, &targets)?;
     reaction::refuse(&spec, request, around)?;
+    health::refuse(&spec, request)?;
     let identity = Identity::of(&spec, request, &targets, &mut warnings);
     variables::warn_about(&spec, &targets, objects, &mut warnings);
     hooks::warn_about(&targets, request, &mut warnings);
     reaction::warn_about(&spec, request, &targets, identity, &mut warnings);
+    health::warn_about(&spec, request, &mut warnings);
 
     let mut edits = Edits::of(pod);
     for target in &targets {

@@ -21,7 +21,8 @@ usage: splitvault-sidecar                              fetch the variables and k
 pub(crate) const HELP: &str = concat!(
     "\
 splitvault-sidecar ", env!("CARGO_PKG_VERSION"), ": fetches a pod's variables and keeps them fresh.
-Splitvault's webhook injects it; nobody has to start it by hand. It listens on no port and has no shell.
+Splitvault's webhook injects it; nobody has to start it by hand. It has no shell, and listens on no port unless
+splitvault.dev/health-port asks for one on the pod's 127.0.0.1.
 
   splitvault-sidecar                    fetch the variables, write them to tmpfs, keep them fresh; the SPLITVAULT_…
                                         variables of the injected container are its settings

@@ -14,6 +14,7 @@ use crate::ask::{AskError, Operator, Question};
 use crate::clock;
 use crate::copy::copy;
 use crate::gate::{self, Revisions};
+use crate::health::{self, Health};
 use crate::log::{self, Changes};
 use crate::pace::{self, Backoff, Urgency};
 use crate::place::{Placed, place};
@@ -65,10 +66,10 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
     let known = gate::read(&target, &settings.vault_secrets);
     // What is done after a change is done beside the questions, with a target of its own.
     let (changes, seen) = watch::channel(0);
-    let (beside, modes) = (
-        Target::open(&settings.directory, settings.file_mode)?,
-        settings.modes.clone(),
-    );
+    let another = || Target::open(&settings.directory, settings.file_mode);
+    let (beside, modes) = (another()?, settings.modes.clone());
+    let (behind, missing) = watch::channel(false);
+    let (port, health) = (settings.health_port, Health::of(another()?, missing));
     let reaction = settings.reaction.clone();
     let distance = settings.distance.unwrap_or_else(|| reaction.distance());
     let attendant = Attendant {
@@ -81,6 +82,7 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
         problem: None,
         backoff: Backoff::default(),
         changes,
+        behind,
     };
     let ended = runtime.block_on(async {
         tokio::select! {
@@ -88,6 +90,7 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
             () = attendant.attend() => ExitCode::SUCCESS,
             code = react(&reaction, distance, &beside, seen.clone()) => code.into(),
             () = sweep(&beside, &modes, seen.clone()) => ExitCode::SUCCESS,
+            () = health::serve(port, health) => ExitCode::SUCCESS,
         }
     });
     // Not by dropping it: that would wait for a name server that does not answer.
@@ -144,6 +147,8 @@ struct Attendant {
     backoff: Backoff,
     /// Counts the changes of files that the application may have read.
     changes: watch::Sender<u64>,
+    /// Whether the operator has something newer than the files.
+    behind: watch::Sender<bool>,
 }
 
 impl Attendant {
@@ -186,6 +191,7 @@ impl Attendant {
                 return Ok(again.map_or(Next::Refresh, Next::Again));
             }
         };
+        self.behind.send_replace(true);
         let revisions = answer.revisions();
         self.write(&answer, &revisions)?;
         self.trust(&answer.ca_bundle)?;
@@ -211,6 +217,7 @@ impl Attendant {
     fn settle(&mut self) {
         self.reasons.settle();
         self.problem = None;
+        self.behind.send_replace(false);
     }
 
     /// Writes all files, the gate last.

@@ -15,6 +15,7 @@ mod copy;
 mod exec;
 mod format;
 mod gate;
+mod health;
 mod log;
 mod pace;
 mod place;

@@ -51,6 +51,8 @@ pub struct Settings {
     pub reaction: Reaction,
     /// The least time between the start or the last reaction and the next one; `None` for what goes with the reaction.
     pub distance: Option<Duration>,
+    /// The port on 127.0.0.1 to answer `/healthz` and `/readyz` on; `None` listens nowhere.
+    pub health_port: Option<u16>,
     /// Whether to say why for every try that fails, not only when the reason changes.
     pub every_try: bool,
 }
@@ -97,6 +99,9 @@ impl Settings {
             reaction: reaction::read(&optional)?,
             distance: optional(pod::DISTANCE)
                 .map(|text| seconds(pod::DISTANCE, &text))
+                .transpose()?,
+            health_port: optional(pod::HEALTH_PORT)
+                .map(|text| health_port(&text))
                 .transpose()?,
             every_try: matches!(optional(pod::LOG).as_deref(), Some("debug" | "trace")),
         })
@@ -146,6 +151,13 @@ fn seconds(name: &'static str, text: &str) -> Result<Duration, InvalidSetting> {
     }
 }
 
+fn health_port(text: &str) -> Result<u16, InvalidSetting> {
+    match text.parse() {
+        Ok(port @ 1..) => Ok(port),
+        _ => Err(invalid(pod::HEALTH_PORT, "is not a port from 1 to 65535")),
+    }
+}
+
 /// Readable by the owner at least, executable by nobody, writable by not just anybody.
 fn file_mode(octal: &str) -> Result<u32, InvalidSetting> {
     match u32::from_str_radix(octal, 8) {
@@ -189,6 +201,7 @@ mod tests {
         assert_eq!(settings.vault_secrets, ["web", "db"]);
         assert_eq!(settings.refresh, Some(Duration::from_secs(60)));
         assert_eq!(settings.file_mode, 0o400);
+        assert_eq!(settings.health_port, None);
         assert_eq!(
             settings.modes,
             Modes {
@@ -224,6 +237,9 @@ mod tests {
             (pod::REFRESH, "-1"),
             (pod::REFRESH, "86401"),
             (pod::DISTANCE, "x"),
+            (pod::HEALTH_PORT, "0"),
+            (pod::HEALTH_PORT, "65536"),
+            (pod::HEALTH_PORT, "0.0.0.0:80"),
             (pod::FILE_MODE, "0200"),
             (pod::FILE_MODE, "0755"),
             (pod::FILE_MODE, "0446"),

@@ -14,6 +14,8 @@ mod doctor;
 mod files;
 #[path = "stories/fresh.rs"]
 mod fresh;
+#[path = "stories/health.rs"]
+mod health;
 #[path = "stories/hostile.rs"]
 mod hostile;
 #[path = "stories/images.rs"]

@@ -32,6 +32,9 @@ pub const SIGNAL_PROCESS: &str = "splitvault.dev/signal-process";
 /// Which commands get the variables too, where a container's own gets them by `exec`: `probes`, `hooks`, or both with a
 /// comma between.
 pub const EXEC: &str = "splitvault.dev/exec";
+/// The port on the pod's 127.0.0.1 where the sidecar answers `/healthz` and `/readyz`, from 1024 to 65535; without it the
+/// sidecar listens nowhere.
+pub const HEALTH_PORT: &str = "splitvault.dev/health-port";
 /// Which variables, and under which names: `NAME`, `TARGET=NAME`, `VAULTSECRET/NAME`, `TARGET=VAULTSECRET/NAME`,
 /// `VAULTSECRET/*` or `*`, separated by commas or line ends. The default is `*`.
 pub const VARIABLES: &str = "splitvault.dev/variables";
@@ -54,7 +57,7 @@ pub const PREFIX: &str = "splitvault.dev/";
 /// Those that the webhook and the controller set on pods and their templates.
 pub const MARKERS: [&str; 4] = [INJECTED, INJECTED_AS, CONTENT, RESTARTED_FOR];
 /// Those that a person may set.
-pub const ALL: [&str; 14] = [
+pub const ALL: [&str; 15] = [
     INJECT,
     MODE,
     CONTAINERS,
@@ -67,6 +70,7 @@ pub const ALL: [&str; 14] = [
     SIGNAL,
     SIGNAL_PROCESS,
     EXEC,
+    HEALTH_PORT,
     VARIABLES,
     PREFIX_OF_NAMES,
 ];

@@ -55,6 +55,8 @@ pub struct Request {
     pub on_change: Reaction,
     /// Which commands besides the containers' own get the variables.
     pub exec: Exec,
+    /// Where on the pod's 127.0.0.1 the sidecar answers for its health, from 1024 on; nowhere when not given.
+    pub health_port: Option<u16>,
 }
 
 /// An annotation that asks for what cannot be; its Display is the sentence for the webhook.
@@ -102,6 +104,7 @@ impl Request {
             file_mode: text(annotations::FILE_MODE).map(file_mode).transpose()?,
             on_change: reaction::parse(text, refresh)?,
             exec: exec::parse(text(annotations::EXEC), mode)?,
+            health_port: text(annotations::HEALTH_PORT).map(health_port).transpose()?,
         }))
     }
 }
@@ -164,6 +167,18 @@ fn file_mode(text: &str) -> Result<u32, Refusal> {
         "0440" | "440" => Ok(0o440),
         "0444" | "444" => Ok(0o444),
         _ => Err(refuse(annotations::FILE_MODE, "write 0400, 0440 or 0444")),
+    }
+}
+
+/// Below 1024 a user other than root may not listen.
+fn health_port(text: &str) -> Result<u16, Refusal> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(port @ 1024..) if digits => Ok(port),
+        _ => Err(refuse(
+            annotations::HEALTH_PORT,
+            "write a port from 1024 to 65535, such as 8089",
+        )),
     }
 }
 

@@ -41,6 +41,7 @@ fn a_name_is_enough() {
         file_mode: None,
         on_change: Reaction::None,
         exec: Exec::default(),
+        health_port: None,
     };
     assert_eq!(request(&[]), expected);
     assert_eq!(request(&[("mode", "file")]).refresh, Refresh::Every(60));
@@ -127,6 +128,29 @@ fn a_refresh_is_a_time_or_false() {
             annotations::REFRESH,
             "{text}"
         );
+    }
+}
+
+#[test]
+fn a_health_port_is_one_that_a_user_may_listen_on() {
+    for (text, port) in [("1024", 1024), (" 8089 ", 8089), ("65535", 65_535)] {
+        assert_eq!(request(&[("health-port", text)]).health_port, Some(port));
+    }
+    for text in [
+        "",
+        "0",
+        "80",
+        "1023",
+        "65536",
+        "+8089",
+        "-8089",
+        "8089/tcp",
+        "127.0.0.1:8089",
+        "http",
+        "٨٠٨٩",
+    ] {
+        let refusal = refused(&[("health-port", text)]);
+        assert_eq!(refusal.annotation, annotations::HEALTH_PORT, "{text}");
     }
 }
 

@@ -56,6 +56,8 @@ pub const SIGNAL_PROCESS: &str = "SPLITVAULT_SIGNAL_PROCESS";
 /// With this code the sidecar ends to have kubelet restart all containers of the pod (KEP-5532). No other of its ends
 /// has this code, nor has one by a signal.
 pub const RESTART_CODE: u8 = 90;
+/// Variable of the sidecar: the port on 127.0.0.1 where it answers `/healthz` and `/readyz`; it listens nowhere when not set.
+pub const HEALTH_PORT: &str = "SPLITVAULT_HEALTH_PORT";
 /// Variable of the sidecar: `info`, or `debug` for a line on every try that fails.
 pub const LOG: &str = "SPLITVAULT_LOG";
 /// Variable of the application container, from the gate file: which revisions it started with, as `name:revision,…`.

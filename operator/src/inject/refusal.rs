@@ -101,6 +101,17 @@ pub enum Refusal {
          (they can from Kubernetes 1.36 on): take Signal or HTTP, or set spec.onChange: Restart in the VaultSecret"
     )]
     NoRestartInPlace,
+    /// A container of the pod listens where the sidecar is to answer for its health.
+    #[error(
+        "annotation splitvault.dev/health-port: container {container} has {port} among its ports, so the sidecar cannot \
+         listen there: take another port"
+    )]
+    PortTaken {
+        /// The container.
+        container: String,
+        /// The port.
+        port: u16,
+    },
     /// The pod sets a variable that is Splitvault's.
     #[error("container {container} sets {name} itself: remove it, the name is Splitvault's")]
     VariableTaken {
@@ -127,6 +138,7 @@ impl Refusal {
             | Self::FileTaken { .. }
             | Self::ProcessesNotShared
             | Self::NoRestartInPlace
+            | Self::PortTaken { .. }
             | Self::VariableTaken { .. } => false,
         }
     }

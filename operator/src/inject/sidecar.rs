@@ -7,7 +7,7 @@ use splitvault_wire::pod as wire;
 
 use super::containers::{Target, Way};
 use super::identity::Identity;
-use super::{CONTAINER, Surroundings, has_exec, mode_variable, mounts, reaction};
+use super::{CONTAINER, Surroundings, has_exec, health, mode_variable, mounts, reaction};
 
 /// The volumes: memory only, and a token that is of no use elsewhere.
 pub(super) fn volumes(request: &Request, targets: &[Target<'_>]) -> Vec<Value> {
@@ -104,6 +104,7 @@ fn environment(
     let name = mounts::file_name(request).map(|name| (wire::FILE, name));
     let more = format.into_iter().chain(name).chain(reaction::variables(request));
     environment.extend(more.map(|(name, value)| text(name, value)));
+    environment.extend(health::variable(request).map(|(name, value)| text(name, &value)));
     environment
 }
 

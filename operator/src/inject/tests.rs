@@ -3,6 +3,7 @@
 mod changes;
 mod explanation;
 mod files;
+mod health;
 mod hooks;
 mod programs;
 mod refused;

@@ -7,6 +7,7 @@ mod clock;
 mod day;
 mod exec;
 mod formats;
+mod health;
 mod hold;
 mod hostile;
 mod memory;

@@ -135,6 +135,7 @@ impl Operator {
             token: self.token(),
             reaction: Reaction::None,
             distance: None,
+            health_port: None,
             every_try: false,
         }
     }

@@ -6,7 +6,7 @@ use splitvault_tests::{Namespace, eventually};
 /// What is done to a good pod, and what the refusal has to say.
 type Row = (&'static str, fn(&mut Value), &'static [&'static str]);
 
-const ROWS: [Row; 22] = [
+const ROWS: [Row; 24] = [
     (
         "hidden names and no command",
         |pod| {
@@ -94,6 +94,19 @@ const ROWS: [Row; 22] = [
         "a rolling restart for one pod",
         |pod| annotate(pod, "on-change", "Restart"),
         &["splitvault.dev/on-change"],
+    ),
+    (
+        "a port that needs root",
+        |pod| annotate(pod, "health-port", "80"),
+        &["splitvault.dev/health-port", "1024"],
+    ),
+    (
+        "a health port that a container has",
+        |pod| {
+            annotate(pod, "health-port", "8089");
+            pod["spec"]["containers"][0]["ports"] = json!([{"containerPort": 8089}]);
+        },
+        &["splitvault.dev/health-port", "app", "8089", "another port"],
     ),
     (
         "a container of our name",
