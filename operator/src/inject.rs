@@ -13,6 +13,7 @@ mod health;
 mod hooks;
 mod identity;
 mod mounts;
+mod order;
 mod program;
 mod reaction;
 mod refusal;
@@ -141,7 +142,7 @@ pub struct Injection {
     pub warnings: Vec<String>,
 }
 
-/// Whether the pod has been injected; such a pod is left as it is.
+/// Whether the pod has been injected; of such a pod nothing is changed but the place of ours among the init containers.
 #[must_use]
 pub fn is_injected(pod: &Value) -> bool {
     let marked = pod["metadata"]["annotations"]
@@ -149,6 +150,14 @@ pub fn is_injected(pod: &Value) -> bool {
         .is_some();
     let containers = pod["spec"]["initContainers"].as_array();
     marked && containers.is_some_and(|all| all.iter().any(|container| container["name"] == CONTAINER))
+}
+
+/// Plans what is to be done to a pod that is injected already, when another webhook has changed it since.
+///
+/// # Errors
+/// [`Refusal::ComesBefore`] when ours cannot go where the pod asks for it any more.
+pub fn restore_order(pod: &Value, request: &Request) -> Result<Injection, Refusal> {
+    order::restore(pod, request)
 }
 
 /// Plans the injection of `pod`, which asks for `objects` by `request`, both in the same order.
@@ -162,12 +171,13 @@ pub fn inject(
     around: &Surroundings<'_>,
 ) -> Result<Injection, Refusal> {
     if is_injected(pod) {
-        return Ok(Injection::default());
+        return restore_order(pod, request);
     }
     let typed = Pod::deserialize(pod).map_err(|_| Refusal::Malformed)?;
     let spec = typed.spec.ok_or(Refusal::Malformed)?;
     let mut warnings = about_objects(objects);
     let objects = &select::select(objects, &request.selection, &mut warnings);
+    order::refuse(&spec, request)?;
     let choice = containers::choose(&spec, request, objects, around, &mut warnings)?;
     let explanation = explanation::of(&choice);
     let targets = choice.targets;
@@ -179,6 +189,7 @@ pub fn inject(
     hooks::warn_about(&targets, request, &mut warnings);
     reaction::warn_about(&spec, request, &targets, identity, &mut warnings);
     health::warn_about(&spec, request, &mut warnings);
+    order::warn_about(&spec, request, &mut warnings);
 
     let mut edits = Edits::of(pod);
     for target in &targets {
@@ -188,7 +199,8 @@ pub fn inject(
     edits.append(&["spec".into(), "volumes".into()], volumes);
     // Last: it moves the other init containers, whose places the edits above name.
     let container = sidecar::container(&spec, request, &targets, identity, around);
-    edits.prepend(&["spec".into(), "initContainers".into()], vec![container]);
+    let place = order::before(&request.init_order, order::names(&spec));
+    edits.insert(&["spec".into(), "initContainers".into()], place, vec![container]);
     let annotation = |name: &str| ["metadata".into(), "annotations".into(), name.into()];
     edits.set(&annotation(annotations::INJECTED), json!(VERSION));
     edits.set(&annotation(annotations::INJECTED_AS), json!(explanation));

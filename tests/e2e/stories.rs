@@ -20,6 +20,8 @@ mod health;
 mod hostile;
 #[path = "stories/images.rs"]
 mod images;
+#[path = "stories/mesh.rs"]
+mod mesh;
 #[path = "stories/neighbours.rs"]
 mod neighbours;
 #[path = "stories/no_plaintext.rs"]

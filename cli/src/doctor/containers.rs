@@ -54,7 +54,7 @@ fn container(container: &Value, is_init: bool, request: &Request) -> Finding {
         None if is_init => Finding::new(
             Level::Note,
             about,
-            "has none: an init container without a command is passed over",
+            "has none: an init container without a command, or before the sidecar by splitvault.dev/init-order, is passed over",
         ),
         None | Some(true) => Finding::new(
             Level::Wrong,

@@ -32,6 +32,8 @@ pub const SIGNAL_PROCESS: &str = "splitvault.dev/signal-process";
 /// Which commands get the variables too, where a container's own gets them by `exec`: `probes`, `hooks`, or both with a
 /// comma between.
 pub const EXEC: &str = "splitvault.dev/exec";
+/// Where among the pod's init containers the injected one goes: `first` (default), `last`, or `after=NAME`.
+pub const INIT_ORDER: &str = "splitvault.dev/init-order";
 /// The port on the pod's 127.0.0.1 where the sidecar answers `/healthz` and `/readyz`, from 1024 to 65535; without it the
 /// sidecar listens nowhere.
 pub const HEALTH_PORT: &str = "splitvault.dev/health-port";
@@ -57,7 +59,7 @@ pub const PREFIX: &str = "splitvault.dev/";
 /// Those that the webhook and the controller set on pods and their templates.
 pub const MARKERS: [&str; 4] = [INJECTED, INJECTED_AS, CONTENT, RESTARTED_FOR];
 /// Those that a person may set.
-pub const ALL: [&str; 15] = [
+pub const ALL: [&str; 16] = [
     INJECT,
     MODE,
     CONTAINERS,
@@ -70,6 +72,7 @@ pub const ALL: [&str; 15] = [
     SIGNAL,
     SIGNAL_PROCESS,
     EXEC,
+    INIT_ORDER,
     HEALTH_PORT,
     VARIABLES,
     PREFIX_OF_NAMES,

@@ -25,7 +25,7 @@ pub use desired::{Desired, DesiredSource, SealedPayload, SpecError};
 pub use key_trail::{KeyTrail, TrailEvent};
 pub use reason::{Reason, State};
 pub use remark::Remark;
-pub use request::{Exec, Format, Mode, Reaction, Refresh, Refusal, Request, located};
+pub use request::{Exec, Format, InitOrder, Mode, Reaction, Refresh, Refusal, Request, located};
 pub use selection::{Missing, Selected, Selection, Taken};
 pub use status::{HistoryEntry, VaultSecretStatus};
 pub use vault_request::{

@@ -7,11 +7,13 @@ use crate::selection::Selection;
 
 mod exec;
 mod format;
+mod order;
 mod path;
 mod reaction;
 
 pub use exec::Exec;
 pub use format::Format;
+pub use order::InitOrder;
 pub use reaction::Reaction;
 
 /// How the variables reach the processes.
@@ -55,6 +57,8 @@ pub struct Request {
     pub on_change: Reaction,
     /// Which commands besides the containers' own get the variables.
     pub exec: Exec,
+    /// Where among the pod's init containers Splitvault's goes.
+    pub init_order: InitOrder,
     /// Where on the pod's 127.0.0.1 the sidecar answers for its health, from 1024 on; nowhere when not given.
     pub health_port: Option<u16>,
 }
@@ -104,6 +108,7 @@ impl Request {
             file_mode: text(annotations::FILE_MODE).map(file_mode).transpose()?,
             on_change: reaction::parse(text, refresh)?,
             exec: exec::parse(text(annotations::EXEC), mode)?,
+            init_order: order::parse(text(annotations::INIT_ORDER))?,
             health_port: text(annotations::HEALTH_PORT).map(health_port).transpose()?,
         }))
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use splitvault_api::{Exec, Format, Mode, Reaction, Refresh, Refusal, Request, annotations};
+use splitvault_api::{Exec, Format, InitOrder, Mode, Reaction, Refresh, Refusal, Request, annotations};
 
 fn parse(pairs: &[(&str, &str)]) -> Result<Option<Request>, Refusal> {
     let pair = |(name, value): &(&str, &str)| (format!("splitvault.dev/{name}"), (*value).to_owned());
@@ -41,6 +41,7 @@ fn a_name_is_enough() {
         file_mode: None,
         on_change: Reaction::None,
         exec: Exec::default(),
+        init_order: InitOrder::First,
         health_port: None,
     };
     assert_eq!(request(&[]), expected);
@@ -151,6 +152,31 @@ fn a_health_port_is_one_that_a_user_may_listen_on() {
     ] {
         let refusal = refused(&[("health-port", text)]);
         assert_eq!(refusal.annotation, annotations::HEALTH_PORT, "{text}");
+    }
+}
+
+#[test]
+fn an_init_order_is_first_last_or_after_somebody() {
+    let order = |text| request(&[("init-order", text)]).init_order;
+    assert_eq!(order("first"), InitOrder::First);
+    assert_eq!(order(" last "), InitOrder::Last);
+    for text in ["after=istio-proxy", "after= istio-proxy "] {
+        assert_eq!(order(text), InitOrder::After("istio-proxy".to_owned()));
+    }
+    for text in [
+        "",
+        "true",
+        "First",
+        "after",
+        "after=",
+        "after=a,b",
+        "after=A",
+        "after:a",
+        "before=a",
+        "1",
+    ] {
+        let refusal = refused(&[("init-order", text)]);
+        assert_eq!(refusal.annotation, annotations::INIT_ORDER, "{text}");
     }
 }
 

@@ -5,7 +5,7 @@ use splitvault_api::{Mode, Request};
 
 use super::edits::Step;
 use super::program::{self, Program, Programs};
-use super::{CONTAINER, Injectable, Names, NoCommand, Refusal, Surroundings};
+use super::{CONTAINER, Injectable, Names, NoCommand, Refusal, Surroundings, order};
 
 /// How the variables reach a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +45,21 @@ impl Target<'_> {
     }
 }
 
+/// Why an init container has no variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Skipped {
+    /// There is no way.
+    NoCommand,
+    /// It starts before ours.
+    Before,
+}
+
 /// How the variables reach the containers of a pod.
 #[derive(Debug)]
 pub(super) struct Choice<'a> {
     pub(super) targets: Vec<Target<'a>>,
-    /// Init containers for which there is no way and that nobody named.
-    pub(super) skipped: Vec<&'a str>,
+    /// Init containers that have no variables and that nobody named, and why.
+    pub(super) skipped: Vec<(&'a str, Skipped)>,
     /// Why kubelet cannot set the variables, when it is to and cannot.
     pub(super) obstacle: Option<NoCommand>,
 }
@@ -64,30 +73,27 @@ pub(super) fn choose<'a>(
     around: &Surroundings<'a>,
     warnings: &mut Vec<String>,
 ) -> Result<Choice<'a>, Refusal> {
-    if spec.os.as_ref().is_some_and(|os| os.name != "linux") {
-        return Err(Refusal::NotLinux);
-    }
-    let init = spec.init_containers.as_deref().unwrap_or_default();
-    let all = || init.iter().chain(&spec.containers);
-    if spec.containers.is_empty() {
-        return Err(Refusal::Malformed);
-    }
-    if all().any(|container| container.name == CONTAINER) {
-        return Err(Refusal::NameTaken {
-            what: "container",
-            name: CONTAINER,
-        });
-    }
-    are_there(request, all())?;
+    refuse(spec, request)?;
     let ways = Ways::of(request, objects, around);
+    let before = order::before(&request.init_order, order::names(spec));
     let (mut targets, mut skipped) = (Vec::new(), Vec::new());
     for (list, containers) in [
-        ("initContainers", init),
+        (
+            "initContainers",
+            spec.init_containers.as_deref().unwrap_or_default(),
+        ),
         ("containers", spec.containers.as_slice()),
     ] {
         for (index, container) in containers.iter().enumerate() {
+            let comes_before = list == "initContainers" && index < before;
             match (named(request, container), ways.way(container)) {
                 (Some(false), _) => {}
+                (Some(true), _) if comes_before => {
+                    return Err(Refusal::ComesBefore {
+                        container: container.name.clone(),
+                    });
+                }
+                (None, _) if comes_before => skipped.push((container.name.as_str(), Skipped::Before)),
                 (Some(true) | None, Ok(way)) => targets.push(Target {
                     container,
                     way,
@@ -100,7 +106,7 @@ pub(super) fn choose<'a>(
                 }),
                 (None, Err(_)) if list == "initContainers" => {
                     warnings.push(no_way(container));
-                    skipped.push(container.name.as_str());
+                    skipped.push((container.name.as_str(), Skipped::NoCommand));
                 }
                 (Some(true) | None, Err(why)) => {
                     return Err(program::refusal(container, &why, around.programs)
@@ -114,6 +120,24 @@ pub(super) fn choose<'a>(
         skipped,
         obstacle: ways.obstacle,
     })
+}
+
+/// Refuses a pod in which there is nothing to choose from.
+fn refuse(spec: &PodSpec, request: &Request) -> Result<(), Refusal> {
+    if spec.os.as_ref().is_some_and(|os| os.name != "linux") {
+        return Err(Refusal::NotLinux);
+    }
+    if spec.containers.is_empty() {
+        return Err(Refusal::Malformed);
+    }
+    let all = || spec.init_containers.iter().flatten().chain(&spec.containers);
+    if all().any(|container| container.name == CONTAINER) {
+        return Err(Refusal::NameTaken {
+            what: "container",
+            name: CONTAINER,
+        });
+    }
+    are_there(request, all())
 }
 
 /// Refuses the first name in the annotation `containers` that no container has.

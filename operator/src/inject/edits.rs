@@ -40,11 +40,16 @@ impl<'a> Edits<'a> {
 
     /// Puts items before those of a list, which is made when it is missing or null.
     pub(super) fn prepend(&mut self, list: &[Step], items: Vec<Value>) {
+        self.insert(list, 0, items);
+    }
+
+    /// Puts items into a list, after so many of its own.
+    pub(super) fn insert(&mut self, list: &[Step], place: usize, items: Vec<Value>) {
         if self.items(list).is_none() {
             return self.make(list, items);
         }
         for (at, item) in items.into_iter().enumerate() {
-            self.add(pointer(list, Some(at.to_string())), item);
+            self.add(pointer(list, Some((place + at).to_string())), item);
         }
     }
 

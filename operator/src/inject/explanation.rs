@@ -2,7 +2,7 @@
 //! No name of a variable.
 
 use super::NoCommand;
-use super::containers::{Choice, Target, Way};
+use super::containers::{Choice, Skipped, Target, Way};
 
 /// Containers that are told of; more than any pod in earnest has. With names of images it stays below 64 KiB, a quarter of
 /// what all annotations of an object may have.
@@ -12,7 +12,10 @@ const TOLD: usize = 64;
 pub(super) fn of(choice: &Choice<'_>) -> String {
     let obstacle = choice.obstacle.as_ref();
     let target = |target: &Target<'_>| format!("{}={}", target.container.name, way(target, obstacle));
-    let skipped = |name: &&str| format!("{name}=none (init container without command)");
+    let skipped = |(name, why): &(&str, Skipped)| match why {
+        Skipped::NoCommand => format!("{name}=none (init container without command)"),
+        Skipped::Before => format!("{name}=none (init container before splitvault)"),
+    };
     let all = choice
         .targets
         .iter()

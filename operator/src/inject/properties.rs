@@ -60,8 +60,14 @@ fn any_pod() -> impl Strategy<Value = Value> {
         list(volume),
         any_json(),
         any::<bool>(),
+        prop_oneof![
+            Just("first"),
+            Just("last"),
+            Just("after=init-0"),
+            Just("after=init-1")
+        ],
     )
-        .prop_map(|(containers, init, volumes, later, file)| {
+        .prop_map(|(containers, init, volumes, later, file, order)| {
             let mut pod = pod(numbered("app", containers));
             pod["xLater"] = later.clone();
             pod["spec"]["xLater"] = later.clone();
@@ -72,6 +78,7 @@ fn any_pod() -> impl Strategy<Value = Value> {
             if let Some(volumes) = volumes {
                 pod["spec"]["volumes"] = volumes;
             }
+            pod["metadata"]["annotations"]["splitvault.dev/init-order"] = json!(order);
             if file {
                 pod["metadata"]["annotations"]["splitvault.dev/mode"] = json!("file");
             }
@@ -121,6 +128,27 @@ proptest! {
             prop_assert!(is_injected(&after));
             prop_assert!(plan(&after, &names, files).unwrap().patch.0.is_empty());
             prop_assert!(injection.patch.0.iter().all(|one| matches!(one, json_patch::PatchOperation::Add(_))));
+        }
+    }
+
+    /// What a mesh's webhook adds that is called after ours, at the start or at the end.
+    #[test]
+    fn ours_is_put_back_once_and_nobody_waits_for_who_comes_later(pod in any_pod(), names in any_names(), first in any::<bool>()) {
+        if let Ok(injection) = plan(&pod, &names, true) {
+            let mut after = pod.clone();
+            json_patch::patch(&mut after, &injection.patch).unwrap();
+            let proxy = json!({"name": "proxy", "image": "p", "restartPolicy": "Always"});
+            let init = after["spec"]["initContainers"].as_array_mut().unwrap();
+            init.insert(if first { 0 } else { init.len() }, proxy);
+            let mut restored = after.clone();
+            json_patch::patch(&mut restored, &plan(&after, &names, true).unwrap().patch).unwrap();
+            prop_assert!(plan(&restored, &names, true).unwrap().patch.0.is_empty(), "{restored}");
+            let init = restored["spec"]["initContainers"].as_array().unwrap();
+            prop_assert_eq!(init.len(), after["spec"]["initContainers"].as_array().unwrap().len());
+            let before = init.iter().take_while(|container| container["name"] != "splitvault");
+            for container in before {
+                prop_assert!(!container.to_string().contains("splitvault-env"), "{restored}");
+            }
         }
     }
 

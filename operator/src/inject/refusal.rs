@@ -101,6 +101,24 @@ pub enum Refusal {
          (they can from Kubernetes 1.36 on): take Signal or HTTP, or set spec.onChange: Restart in the VaultSecret"
     )]
     NoRestartInPlace,
+    /// An init container that is to have variables comes before ours: each would wait for the other.
+    #[error(
+        "annotation splitvault.dev/init-order: init container {container} is to have variables, but comes before Splitvault's, \
+         which brings them: take another order, or leave the container out with annotation splitvault.dev/containers"
+    )]
+    ComesBefore {
+        /// The container.
+        container: String,
+    },
+    /// Ours is to come after what starts when all init containers have started.
+    #[error(
+        "annotation splitvault.dev/init-order: {name} is no init container, and containers start after all of those: have it \
+         injected as a native sidecar, or take first and have the mesh leave the operator's port alone"
+    )]
+    AfterContainer {
+        /// The container.
+        name: String,
+    },
     /// A container of the pod listens where the sidecar is to answer for its health.
     #[error(
         "annotation splitvault.dev/health-port: container {container} has {port} among its ports, so the sidecar cannot \
@@ -138,6 +156,8 @@ impl Refusal {
             | Self::FileTaken { .. }
             | Self::ProcessesNotShared
             | Self::NoRestartInPlace
+            | Self::ComesBefore { .. }
+            | Self::AfterContainer { .. }
             | Self::PortTaken { .. }
             | Self::VariableTaken { .. } => false,
         }

@@ -5,6 +5,7 @@ mod explanation;
 mod files;
 mod health;
 mod hooks;
+mod order;
 mod programs;
 mod refused;
 mod selection;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::review::{Answer, Review};
 use super::{Webhook, images, lookup};
-use crate::inject::{self, Programs, Surroundings};
+use crate::inject::{self, Injection, Programs, Refusal, Surroundings};
 use crate::restart::Tags;
 
 /// Set by kubelet on the image of a static pod, which runs already and cannot be changed.
@@ -35,8 +35,11 @@ pub(super) async fn admit(webhook: &Webhook, review: &Review) -> Answer {
         Ok(None) => return Answer::Allowed,
         Err(refusal) => return refused(&refusal.to_string(), false),
     };
-    if inject::is_injected(pod) || annotations.contains_key(MIRROR) {
+    if annotations.contains_key(MIRROR) {
         return Answer::Allowed;
+    }
+    if inject::is_injected(pod) {
+        return answer(inject::restore_order(pod, &asked), &Tags::default());
     }
     let Some(namespace) = request
         .namespace
@@ -91,19 +94,24 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
         programs: &programs,
         ..around
     };
-    Ok(match inject::inject(pod, asked, &objects, &around) {
+    Ok(answer(inject::inject(pod, asked, &objects, &around), &contents))
+}
+
+fn answer(planned: Result<Injection, Refusal>, contents: &Tags) -> Answer {
+    match planned {
+        Ok(injection) if injection.patch.0.is_empty() => Answer::Allowed,
         Ok(injection) => Answer::Patched {
-            patch: stamped(injection.patch, &contents),
+            patch: stamped(injection.patch, contents),
             warnings: injection.warnings,
         },
         Err(refusal) => refused(&refusal.to_string(), refusal.is_passing()),
-    })
+    }
 }
 
 /// With the contents that there are now, which the controller compares when a change has workloads rolled.
 fn stamped(mut patch: Patch, contents: &Tags) -> Patch {
-    // What is injected already has no patch; what is injected has annotations.
-    if !patch.0.is_empty() && !contents.0.is_empty() {
+    // What is injected has annotations.
+    if !contents.0.is_empty() {
         let path = PointerBuf::from_tokens(["metadata", "annotations", annotations::CONTENT]);
         let value = contents.text().into();
         patch.0.push(PatchOperation::Add(AddOperation { path, value }));

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use splitvault_tests::{Kind, Namespace, Workload, eventually, kubectl, kubectl_with};
 
 /// A mutating policy of this test's own (Kubernetes' own engine, 1.36 or newer) that goes away with it.
-struct Policy(String);
+pub(super) struct Policy(String);
 
 impl Policy {
     /// For pods of one namespace, with a JSON patch written in CEL.
-    fn make(namespace: &Namespace, operations: &str) -> Self {
+    pub(super) fn make(namespace: &Namespace, operations: &str) -> Self {
         let name = namespace.name().to_owned();
         let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
         "metadata": {"name": name}, "spec": {

@@ -59,6 +59,30 @@ async fn an_injected_pod_and_a_static_one_are_left_alone() {
 }
 
 #[tokio::test]
+async fn a_pod_that_another_webhook_put_something_first_in_gets_ours_first_again_and_nothing_else() {
+    let cluster = Cluster::new(vec![web(false)]);
+    let mut once = patched(&pod(true), &cluster.admit(&pod(true)).await);
+    let asked = cluster.asked().len();
+    let init = once["spec"]["initContainers"].as_array_mut().unwrap();
+    init.insert(
+        0,
+        json!({"name": "istio-proxy", "image": "proxy:1", "restartPolicy": "Always"}),
+    );
+    let again = patched(&once, &cluster.admit(&once).await);
+    let mut expected = once.clone();
+    expected["spec"]["initContainers"]
+        .as_array_mut()
+        .unwrap()
+        .swap(0, 1);
+    assert_eq!(again, expected);
+    assert_eq!(cluster.asked().len(), asked, "nothing is looked up for that");
+    assert_eq!(
+        cluster.admit(&again).await,
+        json!({"uid": "review-1", "allowed": true})
+    );
+}
+
+#[tokio::test]
 async fn only_the_making_of_a_pod_is_an_occasion() {
     let cluster = Cluster::new(vec![web(false)]);
     for operation in ["UPDATE", "DELETE", "CONNECT"] {
