@@ -45,7 +45,7 @@ need_commands() {
 }
 
 # What the scripts call, besides the Go tools and cargo.
-COMMANDS_TO_RUN=(bash awk base64 buildah busybox cc find findmnt flock ip jq mount nft nsenter openssl pgrep runc sed setsid sha256sum sysctl unshare)
+COMMANDS_TO_RUN=(bash awk base64 buildah busybox cc find findmnt flock ip jq mount nft nsenter openssl pgrep sed setsid sha256sum sysctl unshare)
 
 # Cargo's output lives outside the clone; the triple is the machine's own.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CLUSTER_CACHE/target}

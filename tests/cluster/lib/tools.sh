@@ -16,6 +16,7 @@ kubernetes   kubectl                  k8s.io/kubernetes/cmd/kubectl
 containerd   containerd               github.com/containerd/containerd/v2/cmd/containerd
 containerd   containerd-shim-runc-v2  github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2
 containerd   ctr                      github.com/containerd/containerd/v2/cmd/ctr
+runc         runc                     github.com/opencontainers/runc
 etcd         etcd                     go.etcd.io/etcd/server/v3
 etcd         etcdctl                  go.etcd.io/etcd/etcdctl/v3
 cni          ptp                      github.com/containernetworking/plugins/plugins/main/ptp

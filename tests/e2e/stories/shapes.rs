@@ -1,10 +1,15 @@
 //! The table: each shape of workload, in each mode, under each security context, on a real kubelet.
 
+#[path = "shapes/security.rs"]
+mod security;
+
 use std::thread;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use splitvault_tests::{Kind, Namespace, Workload, eventually};
+
+use security::Security;
 
 /// How the variables arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,47 +19,10 @@ enum Mode {
     File,
 }
 
-/// Who the containers run as, and what they may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Security {
-    /// The *restricted* Pod Security Standard with one UID for all.
-    Restricted,
-    /// A UID out of a namespace's range in group 0, as OpenShift gives them; no file of the image can be written to.
-    Arbitrary,
-    /// Nothing is said: root, with what the runtime grants.
-    Unset,
-}
-
 const MODES: [Mode; 3] = [Mode::Kubelet, Mode::Exec, Mode::File];
 
 /// No single quote, which would send the kubelet's way through the command.
 const VALUE: &str = "a \"b\" $HOME #c\nd=e\\ü ";
-
-impl Security {
-    fn is_restricted(self) -> bool {
-        matches!(self, Self::Restricted | Self::Arbitrary)
-    }
-
-    fn onto(self, workload: Workload) -> Workload {
-        let seccomp = json!({"type": "RuntimeDefault"});
-        let mut container = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
-        match self {
-            Self::Restricted => workload,
-            Self::Arbitrary => {
-                container["readOnlyRootFilesystem"] = true.into();
-                let pod = json!({"runAsNonRoot": true, "runAsUser": 1_000_680_000, "runAsGroup": 0,
-                    "fsGroup": 1_000_680_000, "seccompProfile": seccomp});
-                workload
-                    .spec("securityContext", pod)
-                    .spec("automountServiceAccountToken", false.into())
-                    .container("securityContext", container)
-            }
-            Self::Unset => workload
-                .spec("securityContext", json!({}))
-                .container("securityContext", json!({})),
-        }
-    }
-}
 
 fn row(kind: Kind, mode: Mode, security: Security) -> Workload {
     let name = format!("{kind:?}-{mode:?}").to_lowercase();
@@ -66,7 +34,30 @@ fn row(kind: Kind, mode: Mode, security: Security) -> Workload {
     }
 }
 
-fn holds(namespace: &Namespace, workload: &Workload, mode: Mode) -> Result<()> {
+/// What a command prints in a workload's container.
+fn says(namespace: &Namespace, workload: &Workload, command: &str) -> Result<String> {
+    let pod = workload.pod(namespace)?;
+    let pod = pod["metadata"]["name"].as_str().unwrap_or_default();
+    let said = namespace.kubectl(&["exec", pod, "--container=app", "--", "sh", "-c", command])?;
+    Ok(said.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn holds(namespace: &Namespace, workload: &Workload, mode: Mode, security: Security) -> Result<()> {
+    let users = says(namespace, workload, "cat /proc/self/uid_map")?;
+    ensure!(
+        users.starts_with("0 0 ") != security.has_own_users(),
+        "UIDs of the pod and of the node: {users}"
+    );
+    let file = match mode {
+        Mode::Kubelet => None,
+        Mode::Exec => Some("env.bin"),
+        Mode::File => Some(".env"),
+    };
+    if let Some(file) = file {
+        let files = format!("stat -c '%a %u' /run/splitvault/{file}; id -u");
+        let files = says(namespace, workload, &files)?;
+        ensure!(files == security.files(), "mode, owner and reader: {files}");
+    }
     if mode == Mode::File {
         let text = String::from_utf8(workload.read(namespace, "/run/splitvault/.env")?)?;
         ensure!(text.contains("VALUE="), "the file has no VALUE: {text:?}");
@@ -81,8 +72,8 @@ fn holds(namespace: &Namespace, workload: &Workload, mode: Mode) -> Result<()> {
     Ok(())
 }
 
-/// One security context: 24 pods at once.
-fn table(prefix: &str, security: Security) {
+/// One security context, in every mode: so many pods at once.
+fn table(prefix: &str, security: Security, kinds: &[Kind]) {
     let mut namespace = Namespace::make(prefix).unwrap();
     if !security.is_restricted() {
         namespace = namespace.unrestricted().unwrap();
@@ -94,12 +85,8 @@ fn table(prefix: &str, security: Security) {
         namespace.apply(&manifest).unwrap();
         namespace.ready(name);
     }
-    let rows = || {
-        Kind::ALL
-            .into_iter()
-            .flat_map(|kind| MODES.map(|mode| (kind, mode)))
-    };
-    let rows: Vec<_> = rows()
+    let rows = kinds.iter().flat_map(|kind| MODES.map(|mode| (*kind, mode)));
+    let rows: Vec<_> = rows
         .map(|(kind, mode)| (mode, row(kind, mode, security)))
         .collect();
     for (_, workload) in &rows {
@@ -112,7 +99,7 @@ fn table(prefix: &str, security: Security) {
                 for (mode, workload) in part {
                     workload.ready(namespace);
                     eventually(&format!("{security:?}, {workload:?}"), || {
-                        holds(namespace, workload, *mode)
+                        holds(namespace, workload, *mode, security)
                     });
                 }
             });
@@ -122,17 +109,33 @@ fn table(prefix: &str, security: Security) {
 
 #[test]
 fn every_shape_and_mode_works_on_the_restricted_standard() {
-    table("shapes-restricted", Security::Restricted);
+    table("shapes-restricted", Security::Restricted, &Kind::ALL);
 }
 
 #[test]
 fn every_shape_and_mode_works_with_an_arbitrary_uid_and_a_read_only_root() {
-    table("shapes-arbitrary", Security::Arbitrary);
+    table("shapes-arbitrary", Security::Arbitrary, &Kind::ALL);
 }
 
 #[test]
 fn every_shape_and_mode_works_where_nothing_is_said() {
-    table("shapes-unset", Security::Unset);
+    table("shapes-unset", Security::Unset, &Kind::ALL);
+}
+
+#[test]
+fn every_mode_works_as_openshift_admits_pods() {
+    table(
+        "shapes-openshift",
+        Security::OpenShift,
+        &[Kind::Deployment, Kind::Job],
+    );
+}
+
+#[test]
+fn every_mode_works_in_a_user_namespace() {
+    let kinds = [Kind::Deployment, Kind::Job];
+    table("shapes-users", Security::UserNamespace, &kinds);
+    table("shapes-users-root", Security::UserNamespaceRoot, &kinds);
 }
 
 /// A pod with an init container and a native sidecar of its own, and two containers of which one is left alone.
