@@ -74,7 +74,8 @@ impl Waits {
     }
 
     /// Prepares a wait of so many seconds for these VaultSecrets; `None` when the pod, its address, or all together
-    /// have as many as they may. Never longer than the token is valid.
+    /// have as many as they may. Never longer than the token is valid, and `None` for one that has ended by this clock:
+    /// the API server honours it for a while, in which its pod would ask again and again without a pause.
     pub(super) fn prepare(
         &self,
         caller: &Caller,
@@ -87,6 +88,9 @@ impl Waits {
             expiry.duration_since(SystemTime::now()).unwrap_or_default()
         });
         let time = Duration::from_secs(seconds.into()).min(LONGEST).min(valid);
+        if time.is_zero() {
+            return None;
+        }
         let place = self.pods.enter(caller.uid.clone())?;
         // Without a connection of ours (tests) there is no seat to give up.
         let bench = match sitting {

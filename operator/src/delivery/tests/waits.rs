@@ -236,18 +236,20 @@ async fn new_certificates_wake() {
 }
 
 #[tokio::test]
-async fn a_wait_ends_with_the_token() {
+async fn a_wait_ends_with_the_token_and_none_begins_after_its_end() {
     let (world, tag) = settled().await;
-    let exp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 2;
-    let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"exp":{exp}}}"#));
-    let token = format!("e30.{claims}.c2ln");
-    world
-        .server
-        .token(&token, review("web-1", "u-1", "splitvault", "web"));
-    let question = world.question(&token, A.address(), Some(&tag), Some(LONG));
-    let router = world.router.clone();
-    let wait = tokio::spawn(async move { router.oneshot(question).await.unwrap() });
-    assert_eq!(answer(wait).await, (204, Some(0)));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    for (exp, after) in [(now + 2, Some(0)), (now - 2, None)] {
+        let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"exp":{exp}}}"#));
+        let token = format!("e30.{claims}.c2ln");
+        world
+            .server
+            .token(&token, review("web-1", "u-1", "splitvault", "web"));
+        let question = world.question(&token, A.address(), Some(&tag), Some(LONG));
+        let router = world.router.clone();
+        let wait = tokio::spawn(async move { router.oneshot(question).await.unwrap() });
+        assert_eq!(answer(wait).await, (204, after));
+    }
     assert_eq!(world.ended("Elapsed"), 1);
 }
 
