@@ -71,10 +71,15 @@ impl Plugin {
         .unwrap();
     }
 
-    /// Has it misbehave in this way only.
+    /// Has it misbehave in this way only, and never behave in between.
     pub(crate) fn whim(&self, whim: &str) {
-        self.behave();
         self.put(&format!("whims/{whim}"), b"as in a test");
+        for other in fs::read_dir(self.directory().join("whims")).unwrap() {
+            let other = other.unwrap();
+            if other.file_name() != whim {
+                fs::remove_file(other.path()).unwrap();
+            }
+        }
     }
 
     pub(crate) fn behave(&self) {
