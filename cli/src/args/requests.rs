@@ -63,7 +63,7 @@ pub(crate) struct Rollback {
     #[arg(value_parser = object_name)]
     pub(crate) name: String,
     /// The revision to go back to, as `splitvault history` shows it
-    #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "REVISION", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..))]
     pub(crate) to: i64,
     /// Its namespace [default: the one of the kubeconfig's context]
     #[arg(long, short, value_parser = namespace)]

@@ -22,7 +22,11 @@ pub(super) fn create(error: &kube::Error, ask: &Ask<'_>, demand: &Demand) -> Fau
         ))
         .next(grant(demand.permission(), namespace, "YOU")),
         401 => refused("you are not logged in").next("log in to the cluster again"),
-        404 => refused("the cluster knows no VaultRequests, or no such namespace").next(
+        404 if status.message.starts_with("namespaces ") => Fault::failure(format!(
+            "{action} was not taken: there is no namespace {namespace}"
+        ))
+        .next("give the right one by --namespace: kubectl get namespaces"),
+        404 => refused("the cluster knows no VaultRequests").next(
             "is Splitvault installed, and of this version? kubectl get crd vaultrequests.splitvault.dev",
         ),
         500 | 503 => refused("the operator's webhook did not answer")
