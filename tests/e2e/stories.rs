@@ -10,6 +10,10 @@ mod changes;
 mod delivery;
 #[path = "stories/doctor.rs"]
 mod doctor;
+#[path = "stories/examples.rs"]
+mod examples;
+#[path = "stories/fidelity.rs"]
+mod fidelity;
 #[path = "stories/files.rs"]
 mod files;
 #[path = "stories/fresh.rs"]

@@ -142,6 +142,22 @@ impl Namespace {
         });
     }
 
+    /// Waits until so many VaultSecrets are Ready, as long as more and more of them are.
+    pub fn all_ready(&self, count: usize) {
+        for reached in (0..count).step_by(100).skip(1).chain([count]) {
+            eventually(
+                &format!("{reached} VaultSecrets of {} are Ready", self.name),
+                || {
+                    let path = "--output=jsonpath={range .items[*]}{.status.conditions[?(@.type==\"Ready\")].status}{\"\\n\"}{end}";
+                    let text = self.kubectl(&["get", "vaultsecrets", path])?;
+                    let ready = text.lines().filter(|line| *line == "True").count();
+                    ensure!(ready >= reached, "{ready} of {count}");
+                    Ok(())
+                },
+            );
+        }
+    }
+
     /// Waits until a VaultSecret is not Ready for this reason, and answers the message.
     pub fn unready(&self, name: &str, expected: &str) -> String {
         eventually(&format!("VaultSecret {}/{name} is {expected}", self.name), || {

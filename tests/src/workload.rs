@@ -224,9 +224,17 @@ impl Workload {
     /// # Errors
     /// With what `cat` said.
     pub fn read(&self, namespace: &Namespace, path: &str) -> Result<Vec<u8>> {
+        self.exec(namespace, &["cat", path])
+    }
+
+    /// What a command prints in its container.
+    ///
+    /// # Errors
+    /// With what it complained about, when its exit code is not 0.
+    pub fn exec(&self, namespace: &Namespace, command: &[&str]) -> Result<Vec<u8>> {
         let pod = self.pod(namespace)?;
         let pod = pod["metadata"]["name"].as_str().unwrap_or_default();
-        let arguments = [
+        let exec = [
             "--namespace",
             namespace.name(),
             "exec",
@@ -234,11 +242,9 @@ impl Workload {
             "--container",
             "app",
             "--",
-            "cat",
-            path,
         ];
-        let output = run("kubectl", &arguments, b"")?;
-        ensure!(output.code == Some(0), "reading {path}: {}", output.stderr);
+        let output = run("kubectl", &[&exec, command].concat(), b"")?;
+        ensure!(output.code == Some(0), "{}: {}", command.join(" "), output.stderr);
         Ok(output.stdout)
     }
 }

@@ -1,8 +1,7 @@
 //! A thousand objects at once.
 
-use anyhow::ensure;
 use serde_json::Value;
-use splitvault_tests::{Namespace, SYSTEM, eventually, kubectl};
+use splitvault_tests::{Namespace, SYSTEM, kubectl};
 
 const OBJECTS: usize = 1000;
 
@@ -20,13 +19,7 @@ fn a_thousand_objects_become_ready_without_throttling() {
     };
     let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": manifests});
     namespace.apply(&list.to_string()).unwrap();
-    eventually("all are Ready", || {
-        let path = "--output=jsonpath={range .items[*]}{.status.conditions[?(@.type==\"Ready\")].status}{\"\\n\"}{end}";
-        let text = namespace.kubectl(&["get", "vaultsecrets", path])?;
-        let ready = text.lines().filter(|line| *line == "True").count();
-        ensure!(ready == OBJECTS, "{ready} of {OBJECTS}");
-        Ok(())
-    });
+    namespace.all_ready(OBJECTS);
     let logs = kubectl(&[
         "--namespace",
         SYSTEM,
