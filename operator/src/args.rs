@@ -150,6 +150,36 @@ pub struct Sidecar {
         default_value = "info"
     )]
     pub log: String,
+    /// Whether kubelets are to read variables from files (KEP-3721, feature gate EnvFiles).
+    #[arg(
+        long,
+        env = "SPLITVAULT_ENVIRONMENT_FILES",
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
+    pub environment_files: EnvironmentFiles,
+}
+
+/// When kubelets are to read variables from files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EnvironmentFiles {
+    /// When API server and all kubelets are of Kubernetes 1.35 or newer.
+    Auto,
+    /// Whatever their versions.
+    Always,
+    /// Never: where the feature gate is off.
+    Never,
+}
+
+impl EnvironmentFiles {
+    /// Whether they are to, where no version has a say.
+    pub const fn decided(self) -> Option<bool> {
+        match self {
+            Self::Auto => None,
+            Self::Always => Some(true),
+            Self::Never => Some(false),
+        }
+    }
 }
 
 /// Where to listen.

@@ -58,6 +58,8 @@ pub struct InjectConfig {
     pub operator_url: String,
     /// The sidecar's log level: `info`, `debug` or `trace`.
     pub log_level: String,
+    /// Whether kubelets are to read environment files; `None` leaves that to their versions.
+    pub environment_files: Option<bool>,
 }
 
 /// What a pod is injected with at this moment.

@@ -33,5 +33,7 @@ mod recovery;
 mod rotation;
 #[path = "outages/sealing.rs"]
 mod sealing;
+#[path = "outages/skew.rs"]
+mod skew;
 #[path = "outages/tamper.rs"]
 mod tamper;

@@ -14,6 +14,7 @@ pub(super) fn config() -> InjectConfig {
         pull_policy: "IfNotPresent".to_owned(),
         operator_url: "https://splitvault-operator.splitvault-system.svc:8443".to_owned(),
         log_level: "info".to_owned(),
+        environment_files: None,
     }
 }
 

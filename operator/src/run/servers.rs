@@ -100,6 +100,7 @@ impl Operator {
             pull_policy: sidecar.pull_policy.clone(),
             operator_url: self.args.operator_url(),
             log_level: sidecar.log.clone(),
+            environment_files: sidecar.environment_files.decided(),
         };
         let settings = self.args.image_lookup.settings()?;
         let images = settings.map(|settings| Images::new(settings, self.metrics.clone()));

@@ -85,7 +85,10 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
     let around = Surroundings {
         config: &state.config,
         ca: &ca,
-        environment_files: kubelets.environment_files,
+        environment_files: state
+            .config
+            .environment_files
+            .unwrap_or(kubelets.environment_files),
         restart_in_place: kubelets.restart_in_place,
         programs: &Programs::default(),
     };

@@ -21,6 +21,9 @@ use crate::inject::Names;
 struct Cluster {
     objects: Arc<Vec<Value>>,
     version: Option<&'static str>,
+    /// Of each page of nodes, the versions of their kubelets. Without any, nodes may not be listed.
+    nodes: Vec<&'static [&'static str]>,
+    environment_files: Option<bool>,
     names: Result<Option<Vec<String>>, Unavailable>,
     asked: Arc<Mutex<Vec<String>>>,
     images: Option<Images>,
@@ -34,6 +37,8 @@ impl Cluster {
         Self {
             objects: Arc::new(objects),
             version: Some("37"),
+            nodes: vec![&["v1.37.2"]],
+            environment_files: None,
             names: Ok(Some(vec!["GREETING".to_owned()])),
             asked: Arc::default(),
             images: None,
@@ -42,7 +47,7 @@ impl Cluster {
         }
     }
 
-    fn answer(&self, path: &str) -> (u16, Value) {
+    fn answer(&self, path: &str, query: &str) -> (u16, Value) {
         self.asked.lock().unwrap().push(path.to_owned());
         if path == "/version" {
             return match self.version {
@@ -50,6 +55,15 @@ impl Cluster {
                 None => (
                     500,
                     json!({"kind": "Status", "status": "Failure", "code": 500, "message": "", "reason": ""}),
+                ),
+            };
+        }
+        if path == "/api/v1/nodes" {
+            return match self.nodes.is_empty() {
+                false => (200, self.table(query)),
+                true => (
+                    403,
+                    json!({"kind": "Status", "status": "Failure", "code": 403, "message": "", "reason": "Forbidden"}),
                 ),
             };
         }
@@ -71,10 +85,29 @@ impl Cluster {
         }
     }
 
+    /// A page of nodes, as the API server prints tables.
+    fn table(&self, query: &str) -> Value {
+        let page = query
+            .split_once("continue=")
+            .map_or(0, |(_, page)| page.parse().unwrap());
+        let rows: Vec<_> = self.nodes[page]
+            .iter()
+            .map(|version| json!({"cells": ["node", "Ready", version]}))
+            .collect();
+        let more = if page + 1 < self.nodes.len() {
+            (page + 1).to_string()
+        } else {
+            String::new()
+        };
+        let columns = json!([{"name": "Name"}, {"name": "Status"}, {"name": "Version"}]);
+        json!({"kind": "Table", "metadata": {"continue": more}, "columnDefinitions": columns, "rows": rows})
+    }
+
     fn client(&self) -> Client {
         let cluster = self.clone();
         let service = tower::service_fn(move |request: Request<kube::client::Body>| {
-            let (code, body) = cluster.answer(request.uri().path());
+            let (code, body) =
+                cluster.answer(request.uri().path(), request.uri().query().unwrap_or_default());
             let response = http::Response::builder()
                 .status(code)
                 .body(kube::client::Body::from(body.to_string().into_bytes()));
@@ -93,6 +126,7 @@ impl Cluster {
                 pull_policy: "IfNotPresent".to_owned(),
                 operator_url: "https://operator:8443".to_owned(),
                 log_level: "info".to_owned(),
+                environment_files: self.environment_files,
             }),
             ca: Arc::new(ArcSwap::from_pointee("PEM".to_owned())),
             stamps: stamps(),

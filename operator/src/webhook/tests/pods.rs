@@ -247,6 +247,7 @@ async fn without_an_api_server_or_a_certificate_nothing_is_guessed() {
             pull_policy: String::new(),
             operator_url: String::new(),
             log_level: String::new(),
+            environment_files: None,
         }),
         ca: Arc::new(ArcSwap::from_pointee(String::new())),
         stamps: stamps(),
@@ -266,13 +267,54 @@ async fn without_an_api_server_or_a_certificate_nothing_is_guessed() {
 }
 
 #[tokio::test]
-async fn the_version_is_asked_once() {
+async fn the_versions_are_asked_once() {
     let cluster = Cluster::new(vec![web(false)]);
     let kubelets = Kubelets::default();
     for _ in 0..3 {
         assert!(kubelets.look(&cluster.client()).await.unwrap().environment_files);
     }
-    assert_eq!(cluster.asked(), ["/version"]);
+    assert_eq!(cluster.asked(), ["/version", "/api/v1/nodes"]);
+}
+
+#[tokio::test]
+async fn one_old_kubelet_on_any_page_of_nodes_decides_for_all() {
+    let looked = async |nodes: Vec<&'static [&'static str]>| {
+        let cluster = Cluster {
+            nodes,
+            ..Cluster::new(vec![])
+        };
+        Kubelets::default().look(&cluster.client()).await.unwrap()
+    };
+    let (new, old): (&[_], &[_]) = (&["v1.37.2", "v1.36.0"], &["v1.37.2", "v1.34.9-gke.1"]);
+    assert!(looked(vec![new, new]).await.environment_files);
+    assert!(!looked(vec![new, old]).await.environment_files);
+    assert!(!looked(vec![old, new]).await.environment_files);
+    let restarts = looked(vec![&["v1.35.0"]]).await;
+    assert!(restarts.environment_files && !restarts.restart_in_place);
+    assert!(looked(vec![&[]]).await.environment_files, "no node yet");
+    assert!(!looked(vec![]).await.environment_files, "not for us to see");
+}
+
+#[tokio::test]
+async fn whoever_installs_may_know_better_than_versions_tell() {
+    for (nodes, setting, kubelet) in [
+        (&["v1.34.0"][..], Some(true), true),
+        (&["v1.37.2"], Some(false), false),
+        (&["v1.34.0"], None, false),
+    ] {
+        let cluster = Cluster {
+            nodes: vec![nodes],
+            environment_files: setting,
+            ..Cluster::new(vec![web(true)])
+        };
+        let pod = pod(true);
+        let got = patched(&pod, &cluster.admit(&pod).await);
+        assert_eq!(
+            got.to_string().contains("fileKeyRef"),
+            kubelet,
+            "{nodes:?} {setting:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -122,6 +122,7 @@ async fn answers_are_counted_by_outcome() {
             pull_policy: "Always".to_owned(),
             operator_url: "https://o:1".to_owned(),
             log_level: "info".to_owned(),
+            environment_files: None,
         }),
         ca: Arc::new(ArcSwap::from_pointee("PEM".to_owned())),
         stamps: stamps(),
