@@ -69,7 +69,10 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
     let another = || Target::open(&settings.directory, settings.file_mode);
     let (beside, modes) = (another()?, settings.modes.clone());
     let (behind, missing) = watch::channel(false);
-    let (port, health) = (settings.health_port, Health::of(another()?, missing));
+    let health = match settings.health_port {
+        Some(port) => Some((port, Health::of(another()?, missing))),
+        None => None,
+    };
     let reaction = settings.reaction.clone();
     let distance = settings.distance.unwrap_or_else(|| reaction.distance());
     let attendant = Attendant {
@@ -90,7 +93,7 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
             () = attendant.attend() => ExitCode::SUCCESS,
             code = react(&reaction, distance, &beside, seen.clone()) => code.into(),
             () = sweep(&beside, &modes, seen.clone()) => ExitCode::SUCCESS,
-            () = health::serve(port, health) => ExitCode::SUCCESS,
+            () = health::serve(health) => ExitCode::SUCCESS,
         }
     });
     // Not by dropping it: that would wait for a name server that does not answer.

@@ -54,11 +54,11 @@ impl Health {
     }
 }
 
-/// Answers for as long as the sidecar runs; nobody, where no port is asked for.
-pub(crate) async fn serve(port: Option<u16>, health: Health) {
-    match port {
+/// Answers at a port for as long as the sidecar runs; nobody, where none is asked for.
+pub(crate) async fn serve(health: Option<(u16, Health)>) {
+    match health {
         None => std::future::pending().await,
-        Some(port) => accept(listen(port).await, health).await,
+        Some((port, health)) => accept(listen(port).await, health).await,
     }
 }
 
