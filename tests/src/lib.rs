@@ -3,6 +3,8 @@
 //! Everything goes through the programs that a user has (kubectl, the `splitvault` CLI, curl, openssl), so a
 //! suite sees what a user sees. `tests/cluster/run` sets their environment.
 
+use std::path::Path;
+
 pub mod command;
 pub mod eventually;
 pub mod evidence;
@@ -13,6 +15,12 @@ pub use command::{Output, kubectl, kubectl_with, run, splitvault};
 pub use eventually::eventually;
 pub use namespace::Namespace;
 pub use workload::{Kind, Workload};
+
+/// The working tree that the suites were built from.
+pub fn repository() -> &'static Path {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests)
+}
 
 /// The namespace that Splitvault is installed into.
 pub const SYSTEM: &str = "splitvault-system";

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::command::run;
+use crate::command::{Output, run};
 use crate::{Namespace, eventually};
 
 /// What makes the pod.
@@ -232,6 +232,16 @@ impl Workload {
     /// # Errors
     /// With what it complained about, when its exit code is not 0.
     pub fn exec(&self, namespace: &Namespace, command: &[&str]) -> Result<Vec<u8>> {
+        let output = self.try_exec(namespace, command)?;
+        ensure!(output.code == Some(0), "{}: {}", command.join(" "), output.stderr);
+        Ok(output.stdout)
+    }
+
+    /// The same of a command that may fail.
+    ///
+    /// # Errors
+    /// When there is no pod, or kubectl cannot be started. An exit code other than 0 is no error here.
+    pub fn try_exec(&self, namespace: &Namespace, command: &[&str]) -> Result<Output> {
         let pod = self.pod(namespace)?;
         let pod = pod["metadata"]["name"].as_str().unwrap_or_default();
         let exec = [
@@ -243,8 +253,6 @@ impl Workload {
             "app",
             "--",
         ];
-        let output = run("kubectl", &[&exec, command].concat(), b"")?;
-        ensure!(output.code == Some(0), "{}: {}", command.join(" "), output.stderr);
-        Ok(output.stdout)
+        run("kubectl", &[&exec, command].concat(), b"")
     }
 }

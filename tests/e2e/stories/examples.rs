@@ -1,11 +1,11 @@
 //! The manifests of examples/, as they stand there.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use splitvault_tests::{Namespace, kubectl, kubectl_with};
+use splitvault_tests::{Namespace, kubectl, kubectl_with, repository};
 
 /// A manifest, whose objects have no namespace of their own unless only one is right for them.
 struct Example {
@@ -17,7 +17,7 @@ impl Example {
     fn all() -> Vec<Self> {
         let mut paths = Vec::new();
         for directory in ["", "recovery"] {
-            let entries = fs::read_dir(directory_of_examples().join(directory)).unwrap();
+            let entries = fs::read_dir(repository().join("examples").join(directory)).unwrap();
             let entries = entries.map(|entry| entry.unwrap().path());
             paths
                 .extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "yaml")));
@@ -64,10 +64,6 @@ impl Example {
         ];
         kubectl(&[verb, &place].concat())
     }
-}
-
-fn directory_of_examples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
 }
 
 /// The pod that a workload would make. A dry run of the workload makes none, so the webhook never sees it.
@@ -118,7 +114,7 @@ fn a_dry_run_takes_each_and_injects_their_pods() {
 #[test]
 fn together_they_run() {
     let namespace = Namespace::make("examples").unwrap();
-    let env = fs::read_to_string(directory_of_examples().join("web.env")).unwrap();
+    let env = fs::read_to_string(repository().join("examples").join("web.env")).unwrap();
     namespace
         .apply(&namespace.seal("web", &env, &[]).unwrap())
         .unwrap();

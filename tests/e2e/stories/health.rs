@@ -1,39 +1,23 @@
 //! The sidecar's health: on the pod's own loopback, and only where a pod asks for it.
 
 use anyhow::{Result, ensure};
-use splitvault_tests::{Kind, Namespace, Output, Workload, eventually, run};
+use splitvault_tests::{Kind, Namespace, Output, Workload, eventually};
 
 const PORT: &str = "8089";
 /// What the application listens on, for everybody.
 const APP: &str = "8080";
 
-/// Runs a command in the container `app` of a pod.
-fn inside(namespace: &Namespace, pod: &str, command: &[&str]) -> Result<Output> {
-    let exec = [
-        "--namespace",
-        namespace.name(),
-        "exec",
-        pod,
-        "--container=app",
-        "--",
-    ];
-    run("kubectl", &[&exec, command].concat(), b"")
-}
-
 /// What a request from a pod to a host and path comes to, as busybox's wget tells it.
-fn ask(namespace: &Namespace, pod: &str, url: &str) -> Result<Output> {
-    inside(
-        namespace,
-        pod,
-        &["wget", "-q", "-O", "-", &format!("http://{url}")],
-    )
+fn ask(namespace: &Namespace, pod: &Workload, url: &str) -> Result<Output> {
+    pod.try_exec(namespace, &["wget", "-q", "-O", "-", &format!("http://{url}")])
 }
 
 /// Where anybody in a pod listens, as `/proc/net/tcp` writes it.
-fn listeners(namespace: &Namespace, pod: &str) -> Vec<String> {
-    let tables = inside(namespace, pod, &["cat", "/proc/net/tcp", "/proc/net/tcp6"]).unwrap();
-    assert_eq!(tables.code, Some(0), "{}", tables.stderr);
-    let text = String::from_utf8(tables.stdout).unwrap();
+fn listeners(namespace: &Namespace, pod: &Workload) -> Vec<String> {
+    let tables = pod
+        .exec(namespace, &["cat", "/proc/net/tcp", "/proc/net/tcp6"])
+        .unwrap();
+    let text = String::from_utf8(tables).unwrap();
     let fields = text
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -63,7 +47,7 @@ fn a_container_of_the_pod_may_ask_and_nobody_else() {
     }
 
     for path in ["healthz", "readyz"] {
-        let said = ask(&namespace, "asked", &format!("127.0.0.1:{PORT}/{path}")).unwrap();
+        let said = ask(&namespace, &asked, &format!("127.0.0.1:{PORT}/{path}")).unwrap();
         assert_eq!(
             (said.code, &*said.stdout),
             (Some(0), &b"ok\n"[..]),
@@ -74,12 +58,12 @@ fn a_container_of_the_pod_may_ask_and_nobody_else() {
     let pod = asked.pod(&namespace).unwrap();
     let address = pod["status"]["podIP"].as_str().unwrap();
     let reached = eventually("the application answers another pod", || {
-        let said = ask(&namespace, "other", &format!("{address}:{APP}/passwd"))?;
+        let said = ask(&namespace, &other, &format!("{address}:{APP}/passwd"))?;
         ensure!(said.code == Some(0), "{}", said.stderr);
         Ok(said)
     });
     assert!(reached.stdout.starts_with(b"root:"), "the positive control");
-    let refused = ask(&namespace, "other", &format!("{address}:{PORT}/healthz")).unwrap();
+    let refused = ask(&namespace, &other, &format!("{address}:{PORT}/healthz")).unwrap();
     assert_ne!(refused.code, Some(0));
     assert!(
         refused.stderr.contains("Connection refused"),
@@ -88,23 +72,23 @@ fn a_container_of_the_pod_may_ask_and_nobody_else() {
     );
 
     assert_eq!(
-        listeners(&namespace, "other"),
+        listeners(&namespace, &other),
         Vec::<String>::new(),
         "without the annotation"
     );
-    let mut there = listeners(&namespace, "asked");
+    let mut there = listeners(&namespace, &asked);
     there.retain(|place| !place.ends_with(":1F90"));
     assert_eq!(there, ["0100007F:1F99"], "besides the application's 8080");
 
-    readiness_follows_what_is_written(&namespace);
+    readiness_follows_what_is_written(&namespace, &asked);
 }
 
-fn readiness_follows_what_is_written(namespace: &Namespace) {
+fn readiness_follows_what_is_written(namespace: &Namespace, asked: &Workload) {
     let ready = format!("127.0.0.1:{PORT}/readyz");
     // Kubelet cannot set a value with a single quote, so the sidecar cannot write it.
     seal(namespace, "CANARY_NAME=\"it's\"\n");
     eventually("it is not ready", || {
-        let said = ask(namespace, "asked", &ready)?;
+        let said = ask(namespace, asked, &ready)?;
         ensure!(said.stderr.contains("503"), "{said:?}");
         assert!(
             !said.stderr.contains("CANARY") && said.stdout.is_empty(),
@@ -112,11 +96,11 @@ fn readiness_follows_what_is_written(namespace: &Namespace) {
         );
         Ok(())
     });
-    let alive = ask(namespace, "asked", &format!("127.0.0.1:{PORT}/healthz")).unwrap();
+    let alive = ask(namespace, asked, &format!("127.0.0.1:{PORT}/healthz")).unwrap();
     assert_eq!(alive.code, Some(0), "{}", alive.stderr);
     seal(namespace, "CANARY_NAME=mended\n");
     eventually("it is ready again", || {
-        let said = ask(namespace, "asked", &ready)?;
+        let said = ask(namespace, asked, &ready)?;
         ensure!(said.code == Some(0), "{}", said.stderr);
         Ok(())
     });

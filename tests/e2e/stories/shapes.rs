@@ -36,9 +36,8 @@ fn row(kind: Kind, mode: Mode, security: Security) -> Workload {
 
 /// What a command prints in a workload's container.
 fn says(namespace: &Namespace, workload: &Workload, command: &str) -> Result<String> {
-    let pod = workload.pod(namespace)?;
-    let pod = pod["metadata"]["name"].as_str().unwrap_or_default();
-    let said = namespace.kubectl(&["exec", pod, "--container=app", "--", "sh", "-c", command])?;
+    let said = workload.exec(namespace, &["sh", "-c", command])?;
+    let said = String::from_utf8(said)?;
     Ok(said.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 

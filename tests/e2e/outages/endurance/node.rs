@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use splitvault_tests::run;
+use splitvault_tests::{repository, run};
 
 /// The local cluster.
 pub(super) struct Node {
@@ -59,7 +59,7 @@ impl Node {
 
     /// Runs one of the scripts of the local cluster.
     pub(super) fn script(&self, name: &str, arguments: &[&str]) -> Result<()> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster").join(name);
+        let script = repository().join("tests/cluster").join(name);
         let output = run(script.to_str().context("no text")?, arguments, b"")?;
         ensure!(output.code == Some(0), "{name}: {}", output.stderr);
         Ok(())

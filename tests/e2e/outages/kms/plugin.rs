@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use splitvault_tests::{SYSTEM, evidence, kubectl, kubectl_with, run};
+use splitvault_tests::{SYSTEM, evidence, kubectl, kubectl_with, repository, run};
 
 use crate::installation::Part;
 
@@ -129,8 +129,4 @@ fn helm(arguments: &[&str]) -> Result<String> {
     let output = run("helm", &[arguments, &["--namespace", SYSTEM]].concat(), b"")?;
     ensure!(output.code == Some(0), "helm: {}", output.stderr);
     Ok(output.text())
-}
-
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }

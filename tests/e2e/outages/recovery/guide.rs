@@ -1,9 +1,9 @@
 //! The commands of a document, run as they stand there, in a directory of their own.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use splitvault_tests::run;
+use splitvault_tests::{repository, run};
 
 /// Where a person would sit: a directory in which `charts` and `examples` are those of the repository, and where a backup
 /// goes.
@@ -70,8 +70,4 @@ fn block(document: &str, heading: &str, number: usize) -> Vec<String> {
     let mut blocks = section.split("\n```").skip(1).step_by(2);
     let block = blocks.nth(number).unwrap();
     block.trim().lines().map(str::to_owned).collect()
-}
-
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
