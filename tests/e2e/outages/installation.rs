@@ -68,7 +68,7 @@ impl Part {
             "rollout",
             "status",
             self.workload(),
-            "--timeout=120s",
+            "--timeout=300s",
         ])
         .unwrap();
     }
