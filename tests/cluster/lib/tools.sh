@@ -21,7 +21,7 @@ etcd         etcd                     go.etcd.io/etcd/server/v3
 etcd         etcdctl                  go.etcd.io/etcd/etcdctl/v3
 cni          ptp                      github.com/containernetworking/plugins/plugins/main/ptp
 cni          host-local               github.com/containernetworking/plugins/plugins/ipam/host-local
-coredns      coredns                  github.com/coredns/coredns
+coredns      coredns                  .
 helm         helm                     helm.sh/helm/v4/cmd/helm
 kubeconform  kubeconform              github.com/yannh/kubeconform/cmd/kubeconform
 kms          kms-server               ./server
