@@ -23,7 +23,7 @@ lint: setup ## rustfmt, clippy, shellcheck
 	shellcheck --external-sources --source-path=SCRIPTDIR $$(grep -rlE '^#!/usr/bin/env bash' tests .ci)
 
 unit: setup ## Unit, property, vector and server tests; no cluster
-	cargo test --workspace --locked --features splitvault-operator/failpoints,splitvault-store/failpoints,splitvault-vault/conformance
+	cargo test-all
 
 chart: cluster-up ## The chart and the CRDs against Helm's linter and the API server's schemas
 	tests/chart/run

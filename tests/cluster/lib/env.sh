@@ -50,4 +50,4 @@ COMMANDS_TO_RUN=(bash awk base64 buildah busybox cc find findmnt flock ip jq mou
 # Cargo's output lives outside the clone; the triple is the machine's own.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CLUSTER_CACHE/target}
 CARGO_TRIPLE=$(uname -m)-unknown-linux-gnu
-cargo_path() { printf '%s\n' "$CARGO_TARGET_DIR/$CARGO_TRIPLE/release:$CARGO_TARGET_DIR/release:$CARGO_TARGET_DIR/debug"; }
+cargo_path() { printf '%s\n' "$CARGO_TARGET_DIR/debug:$CARGO_TARGET_DIR/release"; }
