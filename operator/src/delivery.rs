@@ -13,6 +13,7 @@ mod expiry;
 mod face;
 mod follow;
 mod grant;
+mod pod;
 mod problem;
 mod reviews;
 mod seal;

@@ -71,20 +71,11 @@ impl SqliteKeys {
 #[async_trait]
 impl KeyStore for SqliteKeys {
     async fn standing(&self, uid: &str) -> Result<Standing, KeyStoreError> {
-        let mut snapshot = self.readers.begin().await.map_err(key_store_error)?;
-        Ok(Standing {
-            fence: read::fence(&mut snapshot).await?,
-            head: read::head(&mut snapshot, uid).await?,
-        })
+        read::standing(&self.readers, uid).await
     }
 
     async fn current(&self, uid: &str) -> Result<Option<(Head, Vec<Row>)>, KeyStoreError> {
-        let mut snapshot = self.readers.begin().await.map_err(key_store_error)?;
-        let Some(head) = read::head(&mut snapshot, uid).await? else {
-            return Ok(None);
-        };
-        let rows = read::rows(&mut snapshot, head.environment, head.revision).await?;
-        Ok(Some((head, rows)))
+        read::current(&self.readers, uid).await
     }
 
     async fn revision(&self, environment: Id, revision: u64) -> Result<Option<Revision>, KeyStoreError> {

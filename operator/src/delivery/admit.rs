@@ -2,39 +2,35 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::Pod;
 use splitvault_api::{Request, annotations};
 use splitvault_wire::{DeliverRequest, Reason};
 
+use super::pod::AskingPod;
 use super::{Caller, Refusal};
 
 /// Whether the pod that the API server has under the caller's name is the caller, lives, and asks for all of these.
 ///
 /// # Errors
 /// [`Reason::PodNotFound`] for another or an ended pod, [`Reason::NotRequested`], [`Reason::Invalid`].
-pub(super) fn admit(pod: &Pod, caller: &Caller, asked: &DeliverRequest) -> Result<Request, Refusal> {
+pub(super) fn admit(pod: &AskingPod, caller: &Caller, asked: &DeliverRequest) -> Result<Request, Refusal> {
     if pod.metadata.uid.as_deref() != Some(&*caller.uid) {
         return Err(Refusal::new(Reason::PodNotFound, "another pod has this name now"));
     }
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let phase = pod.status.phase.as_deref();
     if pod.metadata.deletion_timestamp.is_some() || matches!(phase, Some("Succeeded" | "Failed")) {
         return Err(Refusal::new(
             Reason::PodNotFound,
             "the pod has ended or is being deleted",
         ));
     }
-    let account = pod
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.service_account_name.as_deref());
+    let account = pod.spec.service_account_name.as_deref();
     if account.unwrap_or("default") != caller.service_account {
         return Err(Refusal::new(
             Reason::Unauthenticated,
             "the token is of another ServiceAccount than the pod",
         ));
     }
-    let none = std::collections::BTreeMap::new();
-    let request = Request::parse(pod.metadata.annotations.as_ref().unwrap_or(&none));
+    let request = Request::parse(&pod.metadata.annotations);
     let request = request.map_err(|refusal| Refusal::new(Reason::NotRequested, refusal.to_string()))?;
     let distinct: BTreeSet<&String> = asked.vault_secrets.iter().collect();
     if distinct.is_empty() || distinct.len() != asked.vault_secrets.len() {
@@ -81,7 +77,7 @@ mod tests {
         }
     }
 
-    fn pod(change: impl FnOnce(&mut Value)) -> Pod {
+    fn pod(change: impl FnOnce(&mut Value)) -> AskingPod {
         let mut pod = json!({
             "metadata": {"name": "web-1", "uid": "u-1", "annotations": {"splitvault.dev/inject": "web, db"}},
             "spec": {"serviceAccountName": "web", "containers": []},
@@ -91,7 +87,7 @@ mod tests {
         serde_json::from_value(pod).unwrap()
     }
 
-    fn reason(pod: &Pod, asked: &DeliverRequest) -> Option<Reason> {
+    fn reason(pod: &AskingPod, asked: &DeliverRequest) -> Option<Reason> {
         admit(pod, &caller(), asked).err().map(|refusal| refusal.reason)
     }
 

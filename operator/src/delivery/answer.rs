@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Pod;
+use futures::{StreamExt as _, stream};
 use kube::Api;
 use splitvault_api::{Asker, Request, Selection, VaultSecret, located};
 use splitvault_crypto::SecretString;
@@ -16,6 +16,7 @@ use super::audit::{audit, audit_unknown};
 use super::board::Topic;
 use super::caller::{bearer, review};
 use super::grant::{Grant, grant, not_allowed};
+use super::pod::pod;
 use super::problem;
 use super::seal::seal;
 use super::select::select;
@@ -26,6 +27,8 @@ use crate::fault::Fault;
 
 /// VaultSecrets that one pod may wait for: as many as its annotation may name.
 const MOST_WAITED_FOR: usize = 32;
+/// VaultSecrets of one question that the API server is asked for at a time.
+const AT_ONCE: usize = 4;
 
 impl Deliveries {
     /// Answers one question; whoever cannot be told who they are learns nothing.
@@ -75,18 +78,14 @@ impl Deliveries {
         asked: &DeliverRequest,
         key: &PublicKey,
     ) -> Result<Outcome, Refusal> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &caller.namespace);
-        let pod = pods
-            .get_opt(&caller.pod)
-            .await
-            .map_err(|error| unavailable(error.into()))?;
+        // Side by side: nothing of the VaultSecrets is used before the pod is known to have asked for them.
+        let (pod, objects) = tokio::join!(pod(&self.client, caller), self.objects(caller, asked));
+        let pod = pod.map_err(|error| unavailable(error.into()))?;
         let pod = pod.ok_or_else(|| Refusal::new(Reason::PodNotFound, "there is no such pod"))?;
         let outcome = match admit(&pod, caller, asked) {
             Ok(request) => {
                 self.pass_on(caller, asked).await;
-                let labels = pod.metadata.labels.unwrap_or_default();
-                let grants = self.grants(caller, &labels, asked).await;
-                match grants {
+                match grants(caller, &pod.metadata.labels, asked, objects) {
                     Ok(grants) => self.deliver(caller, asked, &request, &grants, key).await,
                     Err(refusal) => Err(refusal),
                 }
@@ -155,36 +154,23 @@ impl Deliveries {
         Ok(Outcome::Delivered(answer, revisions))
     }
 
-    /// What the pod may have of what it asks for: all of it.
-    async fn grants(
+    /// What the API server has under the names that are asked for, in their order; `None` where the installation does
+    /// not let the pod's namespace ask. No more than an annotation may name are looked up.
+    async fn objects(
         &self,
         caller: &Caller,
-        labels: &BTreeMap<String, String>,
         asked: &DeliverRequest,
-    ) -> Result<Vec<Grant>, Refusal> {
-        let asker = Asker {
-            namespace: &caller.namespace,
-            service_account: &caller.service_account,
-            labels,
+    ) -> Vec<Option<Result<Option<VaultSecret>, kube::Error>>> {
+        let object = async |name: &String| {
+            let topic = topic(&caller.namespace, name);
+            if !self.consent.allows(&caller.namespace, &topic.namespace) {
+                return None;
+            }
+            let api: Api<VaultSecret> = Api::namespaced(self.client.clone(), &topic.namespace);
+            Some(api.get_opt(&topic.name).await)
         };
-        let mut grants = Vec::with_capacity(asked.vault_secrets.len());
-        for name in &asked.vault_secrets {
-            grants.push(self.grant(&asker, name).await?);
-        }
-        Ok(grants)
-    }
-
-    async fn grant(&self, asker: &Asker<'_>, name: &str) -> Result<Grant, Refusal> {
-        let topic = topic(asker.namespace, name);
-        if !self.consent.allows(asker.namespace, &topic.namespace) {
-            return Err(not_allowed(name, &topic, asker));
-        }
-        let api: Api<VaultSecret> = Api::namespaced(self.client.clone(), &topic.namespace);
-        let object = api
-            .get_opt(&topic.name)
-            .await
-            .map_err(|error| unavailable(error.into()))?;
-        grant(name, topic, object.as_ref(), asker)
+        let names = asked.vault_secrets.iter().take(MOST_WAITED_FOR);
+        stream::iter(names.map(object)).buffered(AT_ONCE).collect().await
     }
 
     /// The revisions that are stored, when the pod holds the answer with them; asks the key database only.
@@ -219,24 +205,16 @@ impl Deliveries {
 
     /// What is stored, which is what the status remembers or a later one.
     async fn check(&self, grant: &Grant) -> Result<Option<Described>, Refusal> {
-        let (Ok(revision), Some(digest)) = (u64::try_from(grant.revision), from_hex(&grant.digest)) else {
-            return Err(Refusal::new(
-                Reason::Tampered,
-                format!("the status of VaultSecret {} was changed", grant.name),
-            ));
-        };
+        let (revision, digest) = remembered(grant)?;
         let checked = self.vault.check(&grant.uid, revision, &digest).await;
         checked.map_err(|error| self.refuse(grant, &error))
     }
 
-    /// The environment, and the digest of its content.
+    /// The environment, which is the one that the status remembers or a later one, and the digest of its content.
     async fn read(&self, grant: &Grant) -> Result<(Environment, [u8; 32]), Refusal> {
-        self.check(grant).await?;
-        let read = self
-            .vault
-            .read(&grant.uid)
-            .await
-            .map_err(|error| self.refuse(grant, &error))?;
+        let (revision, digest) = remembered(grant)?;
+        let read = self.vault.read_checked(&grant.uid, revision, &digest).await;
+        let read = read.map_err(|error| self.refuse(grant, &error))?;
         let gone = || {
             Refusal::new(
                 Reason::NotReady,
@@ -280,6 +258,38 @@ impl Deliveries {
             }
         }
     }
+}
+
+/// What the pod may have of what it asks for: all of it.
+fn grants(
+    caller: &Caller,
+    labels: &BTreeMap<String, String>,
+    asked: &DeliverRequest,
+    objects: Vec<Option<Result<Option<VaultSecret>, kube::Error>>>,
+) -> Result<Vec<Grant>, Refusal> {
+    let asker = Asker {
+        namespace: &caller.namespace,
+        service_account: &caller.service_account,
+        labels,
+    };
+    let granted = asked.vault_secrets.iter().zip(objects).map(|(name, object)| {
+        let topic = topic(asker.namespace, name);
+        match object {
+            None => Err(not_allowed(name, &topic, &asker)),
+            Some(Err(error)) => Err(unavailable(error.into())),
+            Some(Ok(object)) => grant(name, topic, object.as_ref(), &asker),
+        }
+    });
+    granted.collect()
+}
+
+/// The revision and the digest in the status.
+fn remembered(grant: &Grant) -> Result<(u64, [u8; 32]), Refusal> {
+    let revision = u64::try_from(grant.revision).ok();
+    revision.zip(from_hex(&grant.digest)).ok_or_else(|| {
+        let message = format!("the status of VaultSecret {} was changed", grant.name);
+        Refusal::new(Reason::Tampered, message)
+    })
 }
 
 /// What a pod waits for that asks for these.

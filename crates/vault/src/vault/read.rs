@@ -59,21 +59,9 @@ impl Vault {
         digest: &[u8; 32],
     ) -> Result<Option<Described>, ReadError> {
         let described = self.describe(uid).await?;
-        let got = described.as_ref().map_or(0, |described| described.revision);
-        if got < revision {
-            self.suspects.add(uid);
-            return Err(ReadError::RolledBack {
-                expected: revision,
-                got,
-            });
-        }
-        let digests = described.as_ref().map(|described| &described.digest);
-        if got == revision && digests.is_some_and(|got| got != digest) {
-            self.suspects.add(uid);
-            return Err(ReadError::Tampered {
-                what: "the content: another one under the same revision",
-            });
-        }
+        let found = described.as_ref();
+        let found = found.map(|described| (described.revision, &described.digest));
+        self.compare(uid, (revision, digest), found)?;
         if self.suspects.is_tampered(uid) {
             self.read(uid).await?;
         }
@@ -81,23 +69,61 @@ impl Vault {
         Ok(described)
     }
 
+    /// [`Self::check`] and [`Self::read`] with one look at the key database.
+    ///
+    /// # Errors
+    /// As for both.
+    pub async fn read_checked(
+        &self,
+        uid: &str,
+        revision: u64,
+        digest: &[u8; 32],
+    ) -> Result<Option<Environment>, ReadError> {
+        let read = self.read_compared(uid, Some((revision, digest))).await?;
+        self.suspects.clear(uid);
+        Ok(read)
+    }
+
+    fn compare(&self, uid: &str, seen: Seen<'_>, found: Option<Seen<'_>>) -> Result<(), ReadError> {
+        let ((expected, digest), got) = (seen, found.map_or(0, |(revision, _)| revision));
+        if got < expected {
+            self.suspects.add(uid);
+            return Err(ReadError::RolledBack { expected, got });
+        }
+        if got == expected && found.is_some_and(|(_, got)| got != digest) {
+            self.suspects.add(uid);
+            return Err(ReadError::Tampered {
+                what: "the content: another one under the same revision",
+            });
+        }
+        Ok(())
+    }
+
     /// Opens an environment; `None` when there is none. Tampering is remembered for [`Self::check`].
     ///
     /// # Errors
     /// See [`ReadError`].
     pub async fn read(&self, uid: &str) -> Result<Option<Environment>, ReadError> {
-        let read = self.open_whole(uid).await;
+        self.read_compared(uid, None).await
+    }
+
+    async fn read_compared(
+        &self,
+        uid: &str,
+        seen: Option<Seen<'_>>,
+    ) -> Result<Option<Environment>, ReadError> {
+        let read = self.open_whole(uid, seen).await;
         if let Err(ReadError::Tampered { .. } | ReadError::UnknownKey(_)) = read {
             self.suspects.add_tampered(uid);
         }
         read
     }
 
-    async fn open_whole(&self, uid: &str) -> Result<Option<Environment>, ReadError> {
+    async fn open_whole(&self, uid: &str, seen: Option<Seen<'_>>) -> Result<Option<Environment>, ReadError> {
         let (mut tries, mut moved) = (0, 0);
         loop {
             let rings = self.rings.load_full();
-            match self.try_open_whole(&rings, uid).await {
+            match self.try_open_whole(&rings, uid, seen).await {
                 Err(error) if self.outdated(&mut tries, error.missing_key()).await => {}
                 Ok(Attempt::Moved) if moved + 1 < ATTEMPTS => moved += 1,
                 Ok(Attempt::Moved) => return Err(KeyStoreError::Unavailable.into()),
@@ -111,11 +137,23 @@ impl Vault {
         &self,
         rings: &Rings,
         uid: &str,
+        seen: Option<Seen<'_>>,
     ) -> Result<Attempt<Option<Environment>>, ReadError> {
-        let Some((head, rows)) = self.keys.current(uid).await? else {
+        let current = self.keys.current(uid).await?;
+        let opened = current
+            .map(|(head, rows)| Ok::<_, ReadError>((self.manifest(rings, &head)?, head, rows)))
+            .transpose()?;
+        if let Some(seen) = seen {
+            let found = opened.as_ref();
+            self.compare(
+                uid,
+                seen,
+                found.map(|(manifest, head, _)| (head.revision, &manifest.digest)),
+            )?;
+        }
+        let Some((manifest, head, rows)) = opened else {
             return Ok(Attempt::Done(None));
         };
-        let manifest = self.manifest(rings, &head)?;
         let loaded = self.load(rings, &head, head.revision, &manifest, &rows).await?;
         Ok(loaded.map_or(Attempt::Moved, |loaded| {
             Attempt::Done(Some(environment(head.revision, manifest, loaded.dotenv)))
@@ -200,6 +238,9 @@ impl Vault {
         Ok(current.map(|(_, manifest)| manifest.history).unwrap_or_default())
     }
 }
+
+/// The revision and the digest of an environment, as they are or as they were last seen somewhere else.
+type Seen<'a> = (u64, &'a [u8; 32]);
 
 /// What a try came to.
 enum Attempt<T> {

@@ -68,20 +68,57 @@ async fn an_older_database_is_noticed_by_its_revision_and_nothing_is_swept() {
     assert_eq!(installation.read("uid").await, owned(&[("A", "2")]));
 }
 
+/// Takes an environment out of the key database by hand.
+async fn forget(home: &Home, uid: &str) {
+    let statements = format!(
+        "DELETE FROM entry WHERE environment IN (SELECT id FROM environment WHERE uid = '{uid}');
+         DELETE FROM manifest WHERE environment IN (SELECT id FROM environment WHERE uid = '{uid}');
+         DELETE FROM environment WHERE uid = '{uid}'"
+    );
+    home.key_hand().await.run(&statements).await;
+}
+
+/// What is delivered is checked on the way, against the same.
+#[tokio::test]
+async fn a_checked_read_refuses_what_a_check_refuses_and_lets_go_of_the_suspicion() {
+    let home = Home::new();
+    let installation = home.open().await;
+    let written = installation.write("uid", &[("A", "1")], 0).await.unwrap();
+    // What it leaves in the value store belongs to nobody, as far as the key database knows.
+    installation.write("gone", &[("A", "1")], 0).await.unwrap();
+    forget(&home, "gone").await;
+    let vault = &installation.vault;
+    let read = async |uid, revision, digest| vault.read_checked(uid, revision, digest).await;
+    let (right, wrong) = (written.digest, [0; 32]);
+
+    let behind = ReadError::RolledBack { expected: 2, got: 1 };
+    assert_eq!(read("uid", 2, &right).await.unwrap_err(), behind);
+    let gone = ReadError::RolledBack { expected: 1, got: 0 };
+    assert_eq!(read("gone", 1, &wrong).await.unwrap_err(), gone);
+    let other = read("uid", 1, &wrong).await.unwrap_err();
+    assert!(matches!(other, ReadError::Tampered { .. }), "{other}");
+    assert_eq!(
+        vault.sweep().await,
+        Err(SweepError::Suspended { environments: 2 })
+    );
+
+    let found = read("uid", 1, &right).await.unwrap().unwrap();
+    assert_eq!((found.revision, found.digest), (1, right));
+    assert!(
+        read("uid", 0, &wrong).await.unwrap().is_some(),
+        "a later one is fine"
+    );
+    assert!(read("gone", 0, &wrong).await.unwrap().is_none());
+    assert_eq!(vault.sweep().await.unwrap().removed, 1);
+}
+
 #[tokio::test]
 async fn an_environment_that_is_gone_is_rolled_back_to_nothing() {
     let home = Home::new();
     let installation = home.open().await;
     let written = installation.write("uid", &[("A", "1")], 0).await.unwrap();
     installation.write("other", &[("A", "1")], 0).await.unwrap();
-    home.key_hand()
-        .await
-        .run(
-            "DELETE FROM entry WHERE environment IN (SELECT id FROM environment WHERE uid = 'uid');
-              DELETE FROM manifest WHERE environment IN (SELECT id FROM environment WHERE uid = 'uid');
-              DELETE FROM environment WHERE uid = 'uid'",
-        )
-        .await;
+    forget(&home, "uid").await;
     let vault = &installation.vault;
     let error = vault
         .check("uid", written.revision, &written.digest)
