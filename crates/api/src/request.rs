@@ -75,6 +75,8 @@ pub struct Refusal {
 
 /// VaultSecrets or containers in one annotation.
 const LIMIT: usize = 32;
+/// Characters of what is no name that are shown again.
+const SHOWN: usize = 63;
 const DEFAULT_REFRESH: [(Mode, u32); 2] = [(Mode::Env, 300), (Mode::File, 60)];
 
 impl Request {
@@ -191,7 +193,9 @@ fn names(annotation: &str, text: &str, is_name: fn(&str) -> bool) -> Result<Vec<
     let mut names = Vec::<String>::new();
     for name in text.split(',').map(str::trim) {
         if !is_name(name) {
-            return Err(refuse(annotation, "write names, separated by commas"));
+            let shown: String = name.chars().take(SHOWN).collect();
+            let problem = format!("{shown:?} is no name: write names in lower case, separated by commas");
+            return Err(refuse(annotation, problem));
         }
         if names.len() == LIMIT {
             return Err(refuse(annotation, format!("at most {LIMIT} names")));

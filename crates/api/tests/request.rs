@@ -93,6 +93,20 @@ fn names_that_are_none_are_refused() {
 }
 
 #[test]
+fn of_many_names_the_wrong_one_is_told_and_not_at_any_length() {
+    let long = "A".repeat(500);
+    for (names, told) in [
+        ("db, wéb", "\"wéb\""),
+        ("a\n b", "\"a\\n b\""),
+        ("web,", "\"\""),
+        (&long, &long[..63]),
+    ] {
+        let problem = refused(&[("containers", names)]).problem;
+        assert!(problem.contains(told) && problem.len() < 200, "{problem}");
+    }
+}
+
+#[test]
 fn a_refresh_is_a_time_or_false() {
     for (text, seconds) in [
         ("1s", 1),
