@@ -52,6 +52,7 @@ use crate::consent::Consent;
 use crate::controller::Suspicions;
 use crate::crowd::{Crowd, Place};
 use crate::events::Events;
+use crate::latest::Latest;
 use crate::metrics::Metrics;
 use crate::serve::{Peer, Sitting};
 
@@ -72,6 +73,8 @@ const SENDING: Duration = Duration::from_secs(20);
 pub struct Deliveries {
     /// The API server.
     pub client: Client,
+    /// For VaultSecrets.
+    pub latest: Latest,
     /// Where environments are read.
     pub vault: Arc<Vault>,
     /// Where pods are told why they wait.

@@ -14,6 +14,7 @@ pub mod health;
 pub mod image;
 pub mod inject;
 pub mod kek;
+pub mod latest;
 mod logs;
 pub mod metrics;
 pub mod missed;

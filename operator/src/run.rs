@@ -31,6 +31,7 @@ use crate::args::Args;
 use crate::events::Events;
 use crate::health::{Part, Readiness};
 use crate::kek::Providers;
+use crate::latest::Latest;
 use crate::metrics::Metrics;
 use crate::missed::Missed;
 use crate::pki::{Certificates, Keeper, Names, Rotation};
@@ -199,9 +200,10 @@ impl Operator {
         let events = Arc::new(Events::new(self.client.clone(), self.args.pod_name.clone()));
         let (suspicions, suspected) = controller::suspicions();
         let mut tasks = JoinSet::new();
-        self.serve_delivery(&mut tasks, &vault, &events, suspicions.clone())
+        let latest = Latest::new(self.client.clone());
+        self.serve_delivery(&mut tasks, &vault, &events, suspicions.clone(), latest.clone())
             .await?;
-        self.serve_webhook(&mut tasks, &vault).await?;
+        self.serve_webhook(&mut tasks, &vault, latest).await?;
         self.publish_first(&keeper, &vault).await;
         self.readiness.ready(Part::Servers);
         tracing::info!("serving");

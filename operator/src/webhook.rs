@@ -31,6 +31,7 @@ use http::StatusCode;
 use crate::consent::Consent;
 use crate::image::Images;
 use crate::inject::{InjectConfig, Names};
+use crate::latest::Latest;
 use crate::metrics::Metrics;
 use crate::requests::StampKey;
 use kubelets::Kubelets;
@@ -57,8 +58,10 @@ pub trait ExposedNames: Send + Sync {
 /// What the webhook works with.
 #[derive(Clone)]
 pub struct WebhookState {
-    /// For VaultSecrets, one at a time, by name.
+    /// For kubelets' versions, pull secrets and who may do what.
     pub client: kube::Client,
+    /// For VaultSecrets.
+    pub latest: Latest,
     /// For the names of those that expose them.
     pub names: Arc<dyn ExposedNames>,
     /// For what images run, where an administrator lets that be looked up.

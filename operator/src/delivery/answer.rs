@@ -1,9 +1,9 @@
 //! From an authenticated question to a sealed answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
-use kube::Api;
 use splitvault_api::{Asker, Request, Selection, VaultSecret, located};
 use splitvault_crypto::SecretString;
 use splitvault_crypto::sealing::{Algorithm, PublicKey};
@@ -29,6 +29,22 @@ use crate::fault::Fault;
 const MOST_WAITED_FOR: usize = 32;
 /// VaultSecrets of one question that the API server is asked for at a time.
 const AT_ONCE: usize = 4;
+
+/// What is known of a VaultSecret that is asked for.
+enum Object {
+    /// Nothing: the installation does not let the pod's namespace ask.
+    Closed,
+    /// What it was a moment ago.
+    Remembered(Arc<VaultSecret>),
+    /// What the API server has; `None` when there is none.
+    Asked(Result<Option<Arc<VaultSecret>>, kube::Error>),
+}
+
+/// In the order of the question.
+struct Objects {
+    each: Vec<Object>,
+    remembered: bool,
+}
 
 impl Deliveries {
     /// Answers one question; whoever cannot be told who they are learns nothing.
@@ -79,13 +95,22 @@ impl Deliveries {
         key: &PublicKey,
     ) -> Result<Outcome, Refusal> {
         // Side by side: nothing of the VaultSecrets is used before the pod is known to have asked for them.
-        let (pod, objects) = tokio::join!(pod(&self.client, caller), self.objects(caller, asked));
+        let (pod, objects) = tokio::join!(pod(&self.client, caller), self.objects(caller, asked, true));
         let pod = pod.map_err(|error| unavailable(error.into()))?;
         let pod = pod.ok_or_else(|| Refusal::new(Reason::PodNotFound, "there is no such pod"))?;
         let outcome = match admit(&pod, caller, asked) {
             Ok(request) => {
                 self.pass_on(caller, asked).await;
-                match grants(caller, &pod.metadata.labels, asked, objects) {
+                let (labels, remembered) = (&pod.metadata.labels, objects.remembered);
+                let granted = match grants(caller, labels, asked, objects) {
+                    // A right that was just given is not waited for.
+                    Err(_) if remembered => {
+                        let objects = self.objects(caller, asked, false).await;
+                        grants(caller, labels, asked, objects)
+                    }
+                    granted => granted,
+                };
+                match granted {
                     Ok(grants) => self.deliver(caller, asked, &request, &grants, key).await,
                     Err(refusal) => Err(refusal),
                 }
@@ -154,23 +179,23 @@ impl Deliveries {
         Ok(Outcome::Delivered(answer, revisions))
     }
 
-    /// What the API server has under the names that are asked for, in their order; `None` where the installation does
-    /// not let the pod's namespace ask. No more than an annotation may name are looked up.
-    async fn objects(
-        &self,
-        caller: &Caller,
-        asked: &DeliverRequest,
-    ) -> Vec<Option<Result<Option<VaultSecret>, kube::Error>>> {
+    /// What the API server has under the names that are asked for, or what it had a moment ago when that may be
+    /// `remembered`. No more than an annotation may name are looked up.
+    async fn objects(&self, caller: &Caller, asked: &DeliverRequest, remembered: bool) -> Objects {
         let object = async |name: &String| {
-            let topic = topic(&caller.namespace, name);
-            if !self.consent.allows(&caller.namespace, &topic.namespace) {
-                return None;
+            let Topic { namespace, name } = topic(&caller.namespace, name);
+            if !self.consent.allows(&caller.namespace, &namespace) {
+                return Object::Closed;
             }
-            let api: Api<VaultSecret> = Api::namespaced(self.client.clone(), &topic.namespace);
-            Some(api.get_opt(&topic.name).await)
+            match self.latest.remembered(&namespace, &name) {
+                Some(object) if remembered => Object::Remembered(object),
+                _ => Object::Asked(self.latest.ask(&namespace, &name).await),
+            }
         };
         let names = asked.vault_secrets.iter().take(MOST_WAITED_FOR);
-        stream::iter(names.map(object)).buffered(AT_ONCE).collect().await
+        let each: Vec<_> = stream::iter(names.map(object)).buffered(AT_ONCE).collect().await;
+        let remembered = each.iter().any(|object| matches!(object, Object::Remembered(_)));
+        Objects { each, remembered }
     }
 
     /// The revisions that are stored, when the pod holds the answer with them; asks the key database only.
@@ -265,21 +290,26 @@ fn grants(
     caller: &Caller,
     labels: &BTreeMap<String, String>,
     asked: &DeliverRequest,
-    objects: Vec<Option<Result<Option<VaultSecret>, kube::Error>>>,
+    objects: Objects,
 ) -> Result<Vec<Grant>, Refusal> {
     let asker = Asker {
         namespace: &caller.namespace,
         service_account: &caller.service_account,
         labels,
     };
-    let granted = asked.vault_secrets.iter().zip(objects).map(|(name, object)| {
-        let topic = topic(asker.namespace, name);
-        match object {
-            None => Err(not_allowed(name, &topic, &asker)),
-            Some(Err(error)) => Err(unavailable(error.into())),
-            Some(Ok(object)) => grant(name, topic, object.as_ref(), &asker),
-        }
-    });
+    let granted = asked
+        .vault_secrets
+        .iter()
+        .zip(objects.each)
+        .map(|(name, object)| {
+            let topic = topic(asker.namespace, name);
+            match object {
+                Object::Closed => Err(not_allowed(name, &topic, &asker)),
+                Object::Remembered(object) => grant(name, topic, Some(&object), &asker),
+                Object::Asked(Ok(object)) => grant(name, topic, object.as_deref(), &asker),
+                Object::Asked(Err(error)) => Err(unavailable(error.into())),
+            }
+        });
     granted.collect()
 }
 

@@ -1,23 +1,27 @@
 //! Looks at VaultSecrets that change and that somebody waits for.
 //!
 //! A watch of its own, of metadata only and with nothing kept, so that each replica tells its own waiters, also one
-//! that does not lead and runs no controller. What nobody waits for is not looked at. One look, a GET of one object,
-//! serves all who wait for it.
+//! that does not lead and runs no controller, and forgets what it [remembers](Latest) of what changed. What nobody waits
+//! for is not looked at. One look, a GET of one object, serves all who wait for it.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use kube::api::PartialObjectMeta;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, watcher as watch};
 use kube::{Api, Client};
 use splitvault_api::VaultSecret;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::board::{Board, Topic};
 use super::face::Face;
 use crate::controller;
 use crate::fault::Fault;
+use crate::latest::Latest;
 
 type Meta = PartialObjectMeta<VaultSecret>;
 
@@ -29,23 +33,34 @@ const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Follows all VaultSecrets until `shutdown`.
-pub async fn follow(client: Client, board: Board, shutdown: CancellationToken) {
-    let api: Api<Meta> = Api::all(client.clone());
+pub async fn follow(client: Client, latest: Latest, board: Board, shutdown: CancellationToken) {
+    let api: Api<Meta> = Api::all(client);
     // What the API server has in its cache will do: the watch goes on from there.
     let events = watch(api, watcher::Config::default().any_semantic()).default_backoff();
-    let events = events.take_until(shutdown.cancelled_owned());
-    let looks = events.for_each_concurrent(AT_ONCE, async |event| match event {
-        Ok(event) => {
-            if let Some(topic) = news(&board, &event) {
-                look(&client, &board, &topic).await;
+    let mut events = pin!(events.take_until(shutdown.cancelled_owned()));
+    let (turns, mut looks) = (Semaphore::new(AT_ONCE), FuturesUnordered::new());
+    // Slow looks hold up no event: what changed is forgotten at once.
+    let look = async |topic| {
+        let _turn = turns.acquire().await;
+        look(&latest, &board, &topic).await;
+    };
+    loop {
+        let event = tokio::select! {
+            Some(()) = looks.next() => continue,
+            event = events.next() => event,
+        };
+        let Some(event) = event else {
+            return;
+        };
+        latest.saw(&event);
+        match event {
+            Ok(event) => looks.extend(news(&board, &event).map(&look)),
+            Err(error) => {
+                let fault = controller::describe(&error);
+                tracing::warn!(%fault, "the watch for those who wait is interrupted");
             }
         }
-        Err(error) => {
-            let fault = controller::describe(&error);
-            tracing::warn!(%fault, "the watch for those who wait is interrupted");
-        }
-    });
-    looks.await;
+    }
 }
 
 /// The VaultSecret that an event is about, when somebody waits for it who may not know yet.
@@ -63,17 +78,16 @@ fn news(board: &Board, event: &Event<Meta>) -> Option<Topic> {
 }
 
 /// Tells what a VaultSecret looks like now.
-pub(super) async fn look(client: &Client, board: &Board, topic: &Topic) {
+pub(super) async fn look(latest: &Latest, board: &Board, topic: &Topic) {
     let Some(looking) = board.looking(topic) else {
         return;
     };
     let _turn = looking.lock().await;
-    let api: Api<VaultSecret> = Api::namespaced(client.clone(), &topic.namespace);
     for _ in 0..TRIES {
-        match api.get_opt(&topic.name).await {
+        match latest.ask(&topic.namespace, &topic.name).await {
             Ok(object) => {
-                let face = Face::of(object.as_ref());
-                let version = object.and_then(|object| object.metadata.resource_version);
+                let face = Face::of(object.as_deref());
+                let version = object.and_then(|object| object.metadata.resource_version.clone());
                 return board.tell(topic, version, face);
             }
             Err(error) => {
@@ -128,7 +142,7 @@ mod tests {
         ];
         assert!(events.iter().all(|event| news(&board, event).is_none()));
         let server = Server::default();
-        look(&server.client(), &board, &topic()).await;
+        look(&Latest::new(server.client()), &board, &topic()).await;
         assert!(server.asked().is_empty());
         let _waits = board.subscribe([topic()]);
         assert!(events.iter().all(|event| news(&board, event) == Some(topic())));
@@ -142,7 +156,7 @@ mod tests {
         let mut waiters: Vec<_> = (0..1000).map(|_| board.subscribe([topic()])).collect();
         server.put(WEB, object("6", 2));
         let topic = news(&board, &Event::Apply(meta("6"))).unwrap();
-        look(&server.client(), &board, &topic).await;
+        look(&Latest::new(server.client()), &board, &topic).await;
         assert_eq!(server.asked().len(), 1);
         for waiter in &mut waiters {
             assert_eq!(waiter.changed(&[seen]).await, 1000);
@@ -155,7 +169,7 @@ mod tests {
         let (server, board) = (Server::default(), Board::default());
         let seen = Face::of(serde_json::from_value(object("5", 1)).ok().as_ref()).unwrap();
         let mut waiter = board.subscribe([topic()]);
-        look(&server.client(), &board, &topic()).await;
+        look(&Latest::new(server.client()), &board, &topic()).await;
         assert_eq!(waiter.changed(&[seen]).now_or_never(), Some(1));
     }
 
@@ -166,9 +180,9 @@ mod tests {
         server.refuse(WEB, 403);
         let seen = Face::of_test(1);
         let mut waiter = board.subscribe([topic()]);
-        let client = server.client();
+        let latest = Latest::new(server.client());
         let topic = topic();
-        let looking = look(&client, &board, &topic);
+        let looking = look(&latest, &board, &topic);
         let heal = async {
             tokio::time::sleep(PAUSE / 2).await;
             server.relent();

@@ -1,6 +1,7 @@
 //! Requests in, answers out, against a scripted API server and a real vault.
 
 mod access;
+mod latest;
 mod picks;
 mod refusals;
 mod trail;
@@ -26,6 +27,7 @@ const CANARY: &str = "CANARYtiger";
 
 struct World {
     server: Server,
+    latest: Latest,
     stores: Stores,
     router: Router,
     bundle: Arc<ArcSwap<String>>,
@@ -86,9 +88,11 @@ async fn world() -> World {
     server.token("good", review("web-1", "u-1", "splitvault", "web"));
     let (suspicions, _) = controller::suspicions();
     let bundle = Arc::new(ArcSwap::from_pointee("PEM".to_owned()));
+    let latest = Latest::new(server.client());
     let (trusted, board, shutdown) = (watch::Sender::new(()), Board::default(), CancellationToken::new());
     let deliveries = Deliveries {
         client: server.client(),
+        latest: latest.clone(),
         vault: Arc::clone(&stores.vault),
         events: Arc::new(Events::new(server.client(), None)),
         metrics: Metrics::new(),
@@ -103,6 +107,7 @@ async fn world() -> World {
     let key = KeyPair::make(Algorithm::X25519).unwrap();
     World {
         server,
+        latest,
         stores,
         router: router(deliveries),
         bundle,

@@ -14,6 +14,7 @@ use crate::consent::Consent;
 use crate::delivery::{self, Board, Deliveries};
 use crate::events::Events;
 use crate::image::Images;
+use crate::latest::Latest;
 use crate::names::VaultNames;
 use crate::serve::{Limits, serve};
 use crate::{controller, inject, webhook};
@@ -54,10 +55,12 @@ impl Operator {
         vault: &Arc<Vault>,
         events: &Arc<Events>,
         suspicions: controller::Suspicions,
+        latest: Latest,
     ) -> anyhow::Result<()> {
         let board = Board::default();
         let deliveries = Deliveries {
             client: self.client.clone(),
+            latest: latest.clone(),
             vault: Arc::clone(vault),
             events: Arc::clone(events),
             metrics: self.metrics.clone(),
@@ -70,6 +73,7 @@ impl Operator {
         };
         tasks.spawn(delivery::follow(
             self.client.clone(),
+            latest,
             board,
             self.shutdown.clone(),
         ));
@@ -93,6 +97,7 @@ impl Operator {
         &self,
         tasks: &mut JoinSet<()>,
         vault: &Arc<Vault>,
+        latest: Latest,
     ) -> anyhow::Result<()> {
         let sidecar = &self.args.sidecar;
         let config = inject::InjectConfig {
@@ -106,6 +111,7 @@ impl Operator {
         let images = settings.map(|settings| Images::new(settings, self.metrics.clone()));
         let state = webhook::WebhookState {
             client: self.client.clone(),
+            latest,
             names: Arc::new(VaultNames(Arc::clone(vault))),
             images: images.transpose()?,
             config: Arc::new(config),

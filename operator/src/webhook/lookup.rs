@@ -1,9 +1,10 @@
-//! What the webhook asks the API server and the key database for. One object at a time, nothing cached.
+//! What the webhook asks the API server and the key database for. What is remembered of a
+//! VaultSecret answers only when it is good news.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use kube::Api;
 use splitvault_api::{Asker, VaultSecret, located};
 use tokio::time::timeout;
 
@@ -44,14 +45,18 @@ async fn look(state: &WebhookState, asker: &Asker<'_>, name: &str) -> (Names, Op
     if !state.consent.allows(asker.namespace, namespace) {
         return unknown(not_allowed);
     }
-    let api: Api<VaultSecret> = Api::namespaced(state.client.clone(), namespace);
-    let object = match api.get_opt(name).await {
-        Ok(Some(object)) => object,
-        Ok(None) => return unknown(missing),
-        Err(_) => return unknown(Unknown::Unavailable),
+    let allows = |object: &Arc<VaultSecret>| object.spec.allows(namespace, asker);
+    let remembered = state.latest.remembered(namespace, name).filter(allows);
+    let object = match remembered {
+        Some(object) => object,
+        None => match state.latest.ask(namespace, name).await {
+            Ok(Some(object)) => object,
+            Ok(None) => return unknown(missing),
+            Err(_) => return unknown(Unknown::Unavailable),
+        },
     };
     // First: who may not have a VaultSecret learns none of its names from a pod's spec.
-    if !object.spec.allows(namespace, asker) {
+    if !allows(&object) {
         return unknown(not_allowed);
     }
     let digest = object.status.as_ref().and_then(|status| status.digest.as_ref());
@@ -59,10 +64,10 @@ async fn look(state: &WebhookState, asker: &Asker<'_>, name: &str) -> (Names, Op
         (Some(uid), Some(digest)) => Some(tag::content(uid, digest)),
         _ => None,
     };
-    (exposed(state, object).await, content)
+    (exposed(state, &object).await, content)
 }
 
-async fn exposed(state: &WebhookState, object: VaultSecret) -> Names {
+async fn exposed(state: &WebhookState, object: &VaultSecret) -> Names {
     if !object.spec.exposes_names() {
         return Names::Hidden;
     }
@@ -73,11 +78,12 @@ async fn exposed(state: &WebhookState, object: VaultSecret) -> Names {
     let Some(uid) = object
         .metadata
         .uid
+        .as_ref()
         .filter(|_| observed == object.metadata.generation)
     else {
         return Names::Unknown(Unknown::NotReady);
     };
-    match state.names.names(&uid).await {
+    match state.names.names(uid).await {
         Ok(Some(names)) => names,
         Ok(None) => Names::Unknown(Unknown::NotReady),
         Err(_) => Names::Unknown(Unknown::Unavailable),

@@ -27,6 +27,8 @@ struct Cluster {
     names: Result<Option<Vec<String>>, Unavailable>,
     asked: Arc<Mutex<Vec<String>>>,
     images: Option<Images>,
+    /// What was asked for; without one nothing is remembered.
+    latest: Option<Latest>,
     /// What every request for a Secret is answered.
     secret: (u16, Value),
     consent: Consent,
@@ -42,6 +44,7 @@ impl Cluster {
             names: Ok(Some(vec!["GREETING".to_owned()])),
             asked: Arc::default(),
             images: None,
+            latest: None,
             secret: (404, Value::Null),
             consent: Consent::to(["shop:vault".parse().unwrap()]),
         }
@@ -119,6 +122,7 @@ impl Cluster {
     fn router(&self) -> Router {
         router(WebhookState {
             client: self.client(),
+            latest: self.latest.clone().unwrap_or_else(|| Latest::new(self.client())),
             names: Arc::new(self.clone()),
             images: self.images.clone(),
             config: Arc::new(InjectConfig {

@@ -105,7 +105,7 @@ impl World {
             namespace: "shop".to_owned(),
             name: "web".to_owned(),
         };
-        look(&self.server.client(), &self.board, &topic).await;
+        look(&self.latest, &self.board, &topic).await;
     }
 
     fn ended(&self, how: &str) -> u64 {

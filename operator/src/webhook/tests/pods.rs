@@ -240,6 +240,7 @@ async fn without_an_api_server_or_a_certificate_nothing_is_guessed() {
     let cluster = Cluster::new(vec![web(false)]);
     let state = WebhookState {
         client: cluster.client(),
+        latest: Latest::new(cluster.client()),
         names: Arc::new(cluster.clone()),
         images: None,
         config: Arc::new(InjectConfig {
@@ -264,6 +265,36 @@ async fn without_an_api_server_or_a_certificate_nothing_is_guessed() {
         crate::webhook::pods::admit(&webhook, &review).await,
         Answer::Refused { passing: true, .. }
     ));
+}
+
+#[tokio::test]
+async fn a_vaultsecret_is_asked_for_once_for_many_pods_and_again_before_one_is_refused() {
+    let settled = |account: &str| {
+        let mut web = web(true);
+        web["spec"]["access"] = json!({"serviceAccounts": [account]});
+        web["status"]["digest"] = json!("00");
+        web["metadata"]["resourceVersion"] = json!(account);
+        web
+    };
+    let mut cluster = Cluster::new(vec![settled("web")]);
+    let latest = Latest::new(cluster.client());
+    latest.watch();
+    cluster.latest = Some(latest.clone());
+    let looks = |cluster: &Cluster| {
+        let asked = cluster.asked();
+        asked.iter().filter(|path| path.contains("vaultsecrets")).count()
+    };
+    for _ in 0..3 {
+        assert_eq!(cluster.admit(&pod(false)).await["allowed"], true);
+    }
+    assert_eq!(looks(&cluster), 1);
+    let mut other = pod(false);
+    other["spec"]["serviceAccountName"] = json!("other");
+    assert!(refusal(&cluster.admit(&other).await).1.contains("access"));
+    assert_eq!(looks(&cluster), 2);
+    latest.changed("shop", "web", "2");
+    assert_eq!(cluster.admit(&pod(false)).await["allowed"], true);
+    assert_eq!(looks(&cluster), 3);
 }
 
 #[tokio::test]

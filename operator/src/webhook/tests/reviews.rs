@@ -115,6 +115,7 @@ async fn answers_are_counted_by_outcome() {
     let metrics = Metrics::new();
     let router = router(WebhookState {
         client: cluster.client(),
+        latest: Latest::new(cluster.client()),
         names: Arc::new(cluster.clone()),
         images: None,
         config: Arc::new(InjectConfig {
