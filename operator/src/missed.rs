@@ -75,7 +75,7 @@ pub fn sentence(namespace: &str, pods: &[String]) -> Option<String> {
         more => format!(" and {more} more"),
     };
     Some(format!(
-        "{} started without this object: {named}{more}; delete them to have them made anew (splitvault doctor pod {first} -n \
+        "{} started without this object: {named}{more}; make them anew (splitvault doctor pod {first} -n \
          {namespace} says why)",
         if pods.len() == 1 {
             "1 pod".to_owned()

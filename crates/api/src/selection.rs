@@ -12,6 +12,8 @@ use crate::request::{Refusal, refuse};
 const ITEMS: usize = 1000;
 /// Bytes of a variable's name, as in a `.env` file.
 const NAME: usize = 256;
+/// What no variable of a user's begins with.
+const RESERVED: &str = "SPLITVAULT_";
 /// Bytes of a prefix.
 const PREFIX: usize = 64;
 
@@ -212,7 +214,10 @@ fn picks(text: &str, vault_secrets: &[String]) -> Result<Vec<Pick>, Refusal> {
     for item in items(annotation, text)? {
         let pick = pick(&item, vault_secrets)?;
         if picks.iter().any(|before| same_target(before, &pick)) {
-            return Err(refuse(annotation, format!("{} stands there twice", shown(&item))));
+            return Err(refuse(
+                annotation,
+                format!("{} gives a name that is given before", shown(&item)),
+            ));
         }
         picks.push(pick);
     }
@@ -255,6 +260,10 @@ fn pick(item: &str, vault_secrets: &[String]) -> Result<Pick, Refusal> {
     };
     if target.is_some_and(|target| !is_identifier(target, NAME)) {
         return Err(grammar());
+    }
+    if target.is_some_and(|target| target.starts_with(RESERVED)) {
+        let why = format!("names that begin with {RESERVED} are Splitvault's own");
+        return Err(refuse(annotation, format!("{}: {why}", shown(item))));
     }
     Ok(Pick {
         target: target.map(str::to_owned),

@@ -165,6 +165,19 @@ fn what_cannot_be_understood_is_refused_by_name() {
 }
 
 #[test]
+fn a_name_that_is_splitvaults_own_cannot_be_given() {
+    for target in ["SPLITVAULT_REVISION", "SPLITVAULT_ANYTHING"] {
+        let refusal = parse("web", &[("variables", &format!("{target}=TOKEN"))]).unwrap_err();
+        assert!(
+            refusal.problem.contains("Splitvault's own"),
+            "{}",
+            refusal.problem
+        );
+    }
+    assert!(parse("web", &[("variables", "SPLITVAULT=TOKEN")]).is_ok());
+}
+
+#[test]
 fn another_selection_has_another_text() {
     let texts = [
         vec![],

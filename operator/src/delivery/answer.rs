@@ -117,8 +117,11 @@ impl Deliveries {
             }
             Err(refusal) => Err(refusal),
         };
+        // A pod that has its variables waits for nothing: that something is being processed passes by itself.
+        let passes = |reason: Reason| reason == Reason::NotReady && asked.tag.is_some();
         if let Err(refusal) = &outcome
             && refusal.reason != Reason::PodNotFound
+            && !passes(refusal.reason)
         {
             let about = caller.reference();
             self.events

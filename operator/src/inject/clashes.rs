@@ -10,6 +10,19 @@ use super::{Refusal, mounts};
 const VOLUMES: [&str; 3] = [wire::ENV_VOLUME, wire::BIN_VOLUME, wire::TOKEN_VOLUME];
 const VARIABLES: [&str; 2] = [wire::REVISION, wire::KEEP];
 
+/// Directories without what is there no container starts: its program, its loader, or what kubelet puts in.
+const NEEDED: [&str; 9] = [
+    "/bin",
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/sbin",
+    "/usr",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/sbin",
+];
+
 /// Refuses the first clash.
 pub(super) fn refuse(spec: &PodSpec, request: &Request, targets: &[Target<'_>]) -> Result<(), Refusal> {
     let taken = |name: &&&str| spec.volumes.iter().flatten().any(|volume| volume.name == ***name);
@@ -82,6 +95,21 @@ fn mounted(target: &Target<'_>, request: &Request) -> Result<(), Refusal> {
             return Err(Refusal::MountTaken {
                 container: container.name.clone(),
                 path: path.to_owned(),
+            });
+        }
+        let alone = mount["subPath"].is_string();
+        if !alone && NEEDED.contains(&path) {
+            return Err(Refusal::HidesImage {
+                container: container.name.clone(),
+                directory: path.to_owned(),
+            });
+        }
+        let below = |other: &&&str| other.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        if let Some(other) = taken.iter().find(below) {
+            return Err(Refusal::MountBelow {
+                container: container.name.clone(),
+                path: (*other).to_owned(),
+                directory: path.to_owned(),
             });
         }
     }

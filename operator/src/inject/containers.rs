@@ -7,6 +7,9 @@ use super::edits::Step;
 use super::program::{self, Program, Programs};
 use super::{CONTAINER, Injectable, Names, NoCommand, Refusal, Surroundings, order};
 
+/// On every node, from its kubelet.
+const OS_LABEL: &str = "kubernetes.io/os";
+
 /// How the variables reach a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
@@ -124,7 +127,11 @@ pub(super) fn choose<'a>(
 
 /// Refuses a pod in which there is nothing to choose from.
 fn refuse(spec: &PodSpec, request: &Request) -> Result<(), Refusal> {
-    if spec.os.as_ref().is_some_and(|os| os.name != "linux") {
+    let selected = spec
+        .node_selector
+        .as_ref()
+        .and_then(|labels| labels.get(OS_LABEL));
+    if spec.os.as_ref().is_some_and(|os| os.name != "linux") || selected.is_some_and(|os| os != "linux") {
         return Err(Refusal::NotLinux);
     }
     if spec.containers.is_empty() {

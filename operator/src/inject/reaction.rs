@@ -13,6 +13,7 @@ use super::{Refusal, Surroundings};
 /// Refuses what cannot work.
 pub(super) fn refuse(spec: &PodSpec, request: &Request, around: &Surroundings<'_>) -> Result<(), Refusal> {
     match request.on_change {
+        Reaction::Signal { .. } if spec.host_pid == Some(true) => Err(Refusal::ProcessesOfNode),
         Reaction::Signal { .. } if spec.share_process_namespace != Some(true) => {
             Err(Refusal::ProcessesNotShared)
         }
@@ -23,7 +24,7 @@ pub(super) fn refuse(spec: &PodSpec, request: &Request, around: &Surroundings<'_
     }
 }
 
-/// A signal reaches processes of the same user only (`kill(2)`).
+/// A signal reaches processes of the same user only (`kill(2)`), and a call the loopback of the pod's network.
 pub(super) fn warn_about(
     spec: &PodSpec,
     request: &Request,
@@ -35,6 +36,13 @@ pub(super) fn warn_about(
         warnings.push(
             "annotation splitvault.dev/on-change: a signal reaches processes of the sidecar's own UID only, and the \
              containers' are not known to be the same: set runAsUser, other than 0, in the pod's securityContext"
+                .to_owned(),
+        );
+    }
+    if matches!(request.on_change, Reaction::Http { .. }) && spec.host_network == Some(true) {
+        warnings.push(
+            "annotation splitvault.dev/on-change: with hostNetwork the sidecar calls the node's 127.0.0.1, where another \
+             process than the pod's may listen on that port"
                 .to_owned(),
         );
     }

@@ -11,7 +11,9 @@ pub enum Refusal {
     #[error("the pod cannot be read: its spec does not have the shape of v1 Pod")]
     Malformed,
     /// A pod for another operating system.
-    #[error("splitvault.dev/inject works on Linux only: the pod's spec.os.name is another")]
+    #[error(
+        "splitvault.dev/inject works on Linux only: the pod's spec.os.name, or its nodeSelector for kubernetes.io/os, is another"
+    )]
     NotLinux,
     /// An annotation names a container that is not there.
     #[error("annotation splitvault.dev/containers: there is no container {name}; the pod has {there}")]
@@ -69,6 +71,31 @@ pub enum Refusal {
         /// Where.
         path: String,
     },
+    /// Something else is mounted below where the files must be, in a directory that nobody can write into.
+    #[error(
+        "container {container} mounts something at {path}, inside of {directory}, which holds the variables and is \
+         read-only: move that, or set annotation splitvault.dev/path"
+    )]
+    MountBelow {
+        /// The container.
+        container: String,
+        /// Where.
+        path: String,
+        /// Where the files are.
+        directory: String,
+    },
+    /// The directory of the file would hide what no container starts without.
+    #[error(
+        "annotation splitvault.dev/path: the file's directory is mounted as a whole, and at {directory} it would hide what \
+         container {container} needs to start: take a directory of its own, such as /run/env; or set \
+         splitvault.dev/refresh to false, which mounts the file alone"
+    )]
+    HidesImage {
+        /// The container.
+        container: String,
+        /// Where the files are.
+        directory: String,
+    },
     /// A container would see the injected files, or the sidecar's token, in a way that it does not ask for.
     #[error(
         "container {container} mounts {name}, a volume that Splitvault adds: remove that; which containers have the \
@@ -95,6 +122,12 @@ pub enum Refusal {
          does not see the processes of other containers without: set it, or take HTTP or RestartContainers"
     )]
     ProcessesNotShared,
+    /// A process would be looked for among all of the node's.
+    #[error(
+        "annotation splitvault.dev/on-change: Signal does not go with hostPID, where the sidecar would look for the process \
+         among all of the node's: take HTTP or RestartContainers, or give the pod processes of its own"
+    )]
+    ProcessesOfNode,
     /// Kubelets restart no pod in place.
     #[error(
         "annotation splitvault.dev/on-change: this cluster's kubelets cannot restart the containers of a pod in place \
@@ -152,9 +185,12 @@ impl Refusal {
             | Self::NoSuchContainer { .. }
             | Self::NameTaken { .. }
             | Self::MountTaken { .. }
+            | Self::MountBelow { .. }
+            | Self::HidesImage { .. }
             | Self::VolumeMounted { .. }
             | Self::FileTaken { .. }
             | Self::ProcessesNotShared
+            | Self::ProcessesOfNode
             | Self::NoRestartInPlace
             | Self::ComesBefore { .. }
             | Self::AfterContainer { .. }

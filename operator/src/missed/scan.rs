@@ -140,8 +140,9 @@ impl Scanner {
                 )
             } else {
                 format!(
-                    "it started without its variables, because the webhook was not asked when it was made: delete it to have \
-                     it made anew (splitvault doctor pod {} -n {} says more)",
+                    "it started without its variables: the annotation came when it was there already, or the webhook was not \
+                     asked when it was made; make it anew, with the annotation in its template (splitvault doctor pod {} -n {} \
+                     says more)",
                     pod.name, pod.namespace
                 )
             };

@@ -80,6 +80,20 @@ async fn a_pod_that_does_not_read_its_answers_gets_no_more_of_them() {
 }
 
 #[tokio::test]
+async fn a_change_that_is_being_processed_is_told_to_pods_that_wait_and_to_no_others() {
+    let world = world().await;
+    let tag = world.delivered(None).await.tag;
+    let mut web = world.server.object(super::WEB);
+    web["metadata"]["generation"] = serde_json::json!(2);
+    world.server.put(super::WEB, web);
+    world.server.events();
+    assert_eq!(world.ask("good", Some(&tag)).await.0, Reason::NotReady.status());
+    assert!(world.server.events().is_empty(), "it passes, and the pod runs");
+    assert_eq!(world.refused("good").await, Reason::NotReady);
+    assert_eq!(world.server.events().len(), 1, "it waits, and is told why");
+}
+
+#[tokio::test]
 async fn an_address_that_sends_token_after_token_does_not_load_the_api_server() {
     let world = world().await;
     let mut reviewed = 0;

@@ -57,6 +57,27 @@ fn a_signal_needs_to_see_the_process() {
 }
 
 #[test]
+fn on_the_nodes_own_processes_and_network_nothing_is_promised() {
+    for share in [false, true] {
+        let mut pod = with(&SIGNAL);
+        pod["spec"]["hostPID"] = json!(true);
+        pod["spec"]["shareProcessNamespace"] = json!(share);
+        let refusal = refused(&pod, &Names::Hidden);
+        assert_eq!(refusal, Refusal::ProcessesOfNode);
+        assert!(!refusal.to_string().contains("shareProcessNamespace"));
+    }
+    let mut pod = with(&[("on-change", "HTTP"), ("on-change-url", "http://127.0.0.1:8080/")]);
+    for host in [false, true] {
+        pod["spec"]["hostNetwork"] = json!(host);
+        let warnings = plan(&pod, &Names::Hidden, true).unwrap().warnings;
+        let warned = warnings
+            .iter()
+            .any(|warning| warning.contains("the node's 127.0.0.1"));
+        assert_eq!(warned, host, "{warnings:?}");
+    }
+}
+
+#[test]
 fn who_runs_as_another_user_is_told_that_a_signal_will_not_arrive() {
     let warned = |pod: Option<i64>, container: Option<i64>, names: &Names| {
         let mut signalled = shared(with(&SIGNAL));

@@ -149,6 +149,65 @@ fn a_path_that_is_mounted_already_is_refused() {
 }
 
 #[test]
+fn a_path_whose_directory_a_container_needs_to_start_is_refused_and_the_file_alone_is_not() {
+    for (path, directory) in [
+        ("/etc/.env", "/etc"),
+        ("/bin/.env", "/bin"),
+        ("/usr/lib/env", "/usr/lib"),
+    ] {
+        let at = annotated(annotated(pod(json!([app()])), "mode", "file"), "path", path);
+        let refusal = refused(&at, &Names::Hidden);
+        assert_eq!(
+            refusal,
+            Refusal::HidesImage {
+                container: "app".to_owned(),
+                directory: directory.to_owned()
+            }
+        );
+        assert!(refusal.to_string().contains("directory of its own") && !refusal.is_passing());
+        admitted(&annotated(at, "refresh", "false"), &Names::Hidden);
+    }
+    let deeper = annotated(
+        annotated(pod(json!([app()])), "mode", "file"),
+        "path",
+        "/etc/app/.env",
+    );
+    admitted(&deeper, &Names::Hidden);
+}
+
+#[test]
+fn what_is_mounted_inside_of_our_directory_is_refused() {
+    let mounting = |mut pod: Value, path: &str| {
+        pod["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "data", "mountPath": path}]);
+        pod
+    };
+    let data = annotated(
+        annotated(pod(json!([app()])), "mode", "file"),
+        "path",
+        "/data/.env",
+    );
+    for (pod, path) in [
+        (pod(json!([app()])), "/run/splitvault/sub"),
+        (pod(json!([app()])), "/splitvault/a/b"),
+        (data.clone(), "/data/cache/"),
+        (
+            annotated(
+                annotated(pod(json!([app()])), "mode", "file"),
+                "path",
+                "/var/.env",
+            ),
+            "/var/run/secrets/kubernetes.io/serviceaccount",
+        ),
+    ] {
+        let refusal = refused(&mounting(pod, path), &Names::Hidden);
+        assert!(matches!(refusal, Refusal::MountBelow { .. }), "{path}: {refusal}");
+    }
+    for path in ["/run/splitvault2", "/data2", "/database/x"] {
+        admitted(&mounting(data.clone(), path), &Names::Hidden);
+    }
+}
+
+#[test]
 fn a_container_that_would_see_our_volumes_unasked_is_refused() {
     for volume in ["splitvault-env", "splitvault-bin", "splitvault-token"] {
         let spy = json!({"name": "spy", "image": "i", "command": ["cat"],
@@ -171,6 +230,10 @@ fn other_operating_systems_are_refused() {
     pod["spec"]["os"] = json!({"name": "windows"});
     assert_eq!(refused(&pod, &Names::Hidden), Refusal::NotLinux);
     pod["spec"]["os"] = json!({"name": "linux"});
+    admitted(&pod, &Names::Hidden);
+    pod["spec"]["nodeSelector"] = json!({"kubernetes.io/os": "windows"});
+    assert_eq!(refused(&pod, &Names::Hidden), Refusal::NotLinux);
+    pod["spec"]["nodeSelector"] = json!({"kubernetes.io/os": "linux"});
     admitted(&pod, &Names::Hidden);
 }
 
