@@ -10,12 +10,23 @@ use super::evidence::Evidence;
 use super::finding::{Finding, Level};
 use super::{access, containers, gate, marker};
 
+/// Annotations that the operator writes.
+const OURS: [&str; 4] = [
+    annotations::INJECTED,
+    annotations::INJECTED_AS,
+    annotations::CONTENT,
+    annotations::RESTARTED_FOR,
+];
+
 /// What can be said of a pod, in the order in which a person would look.
 pub(super) fn diagnose(evidence: &Evidence) -> Vec<Finding> {
     let pod = &evidence.pod;
     let annotations = texts(&pod["metadata"]["annotations"]);
     if !annotations.contains_key(annotations::INJECT) {
-        return vec![not_asked(pod, &annotations)];
+        return vec![match marker::injected_for(pod) {
+            Some(names) => no_longer_asked(pod, names),
+            None => not_asked(pod, &annotations),
+        }];
     }
     let mut findings = Vec::new();
     let request = match Request::parse(&annotations) {
@@ -41,6 +52,7 @@ pub(super) fn diagnose(evidence: &Evidence) -> Vec<Finding> {
     let injected = unmarked.is_empty();
     findings.extend(unmarked);
     if injected {
+        findings.extend(marker::changed(pod, &request.vault_secrets));
         findings.extend(containers::look(pod, &request));
     }
     findings.extend(access::look(evidence, &request));
@@ -78,6 +90,21 @@ pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// The operator gives a pod what its annotation names, and no more.
+fn no_longer_asked(pod: &Value, names: &str) -> Finding {
+    let (namespace, name) = (
+        text(&pod["metadata"]["namespace"]),
+        text(&pod["metadata"]["name"]),
+    );
+    let message = "is not there, but the pod was injected: somebody took it away since, so its sidecar is refused; the pod \
+                   keeps what it has, or waits";
+    let again = format!(
+        "kubectl -n {namespace} annotate pod {name} {}={names}",
+        annotations::INJECT
+    );
+    Finding::new(Level::Wrong, annotations::INJECT, message).next(again)
+}
+
 fn not_asked(pod: &Value, annotations: &BTreeMap<String, String>) -> Finding {
     let advice = format!(
         "write {} into the pod template's annotations",
@@ -91,8 +118,11 @@ fn not_asked(pod: &Value, annotations: &BTreeMap<String, String>) -> Finding {
             format!("is a label, and labels ask for nothing: {advice}"),
         );
     }
-    let near =
-        |key: &&String| key.starts_with(annotations::PREFIX) || distance(key, annotations::INJECT) <= 3;
+    // What the operator writes itself is not misspelt: it is left from a pod that was copied.
+    let near = |key: &&String| {
+        let alike = key.starts_with(annotations::PREFIX) || distance(key, annotations::INJECT) <= 3;
+        alike && !OURS.contains(&key.as_str())
+    };
     if let Some(key) = annotations.keys().find(near) {
         return Finding::new(
             Level::Wrong,

@@ -7,6 +7,13 @@ use super::diagnose::text;
 use super::evidence::{Evidence, Looked};
 use super::finding::{Finding, Level};
 
+const LOG: &str = "log of container splitvault";
+/// What a sidecar says that has written what it got.
+const DELIVERED: &str = "delivered: ";
+/// What it says when it gets nothing newer.
+const STAYS: &str = "stays at ";
+/// Reasons that stay until a person changes something.
+const REFUSED: [&str; 3] = ["NotRequested", "NotAllowed", "Tampered"];
 /// Warnings that are repeated.
 const WARNINGS: usize = 3;
 
@@ -24,8 +31,21 @@ pub(super) fn look(evidence: &Evidence) -> Vec<Finding> {
         findings.extend(said(evidence));
         return findings;
     };
-    let waits = statuses("containerStatuses").any(|one| !one["state"]["waiting"].is_null());
-    let (level, state) = state(sidecar, waits);
+    let waiting: Vec<_> = statuses("containerStatuses")
+        .filter(|one| !one["state"]["waiting"].is_null())
+        .collect();
+    let last = last_words(evidence);
+    if last.is_some_and(|line| line.contains(DELIVERED)) && !waiting.is_empty() {
+        let (level, state) = state(sidecar, false);
+        let mut findings = vec![Finding::new(
+            level,
+            "container splitvault",
+            format!("{state}, and has delivered"),
+        )];
+        findings.extend(waiting.into_iter().map(|one| by_itself(pod, one)));
+        return findings;
+    }
+    let (level, state) = state(sidecar, !waiting.is_empty());
     let mut findings = vec![Finding::new(level, "container splitvault", state)];
     if level != Level::Well {
         findings.extend(said(evidence));
@@ -33,8 +53,47 @@ pub(super) fn look(evidence: &Evidence) -> Vec<Finding> {
         if let Some(last) = findings.last_mut() {
             last.next = last.next.take().or_else(|| Some(describe(pod)));
         }
+    } else if let Some(line) = last.filter(|line| line.contains(STAYS)) {
+        // Whatever heals by itself may have done so since.
+        let refused = REFUSED.iter().any(|reason| line.contains(reason));
+        let level = if refused { Level::Wrong } else { Level::Note };
+        findings.push(Finding::new(level, LOG, line).next(describe(pod)));
     }
     findings
+}
+
+/// The last line of the sidecar's log, where that may be read.
+fn last_words(evidence: &Evidence) -> Option<&str> {
+    let Looked::Found(log) = &evidence.log else {
+        return None;
+    };
+    log.lines().rev().find(|line| !line.trim().is_empty())
+}
+
+/// A container that does not start though the files are there.
+fn by_itself(pod: &Value, container: &Value) -> Finding {
+    let waiting = &container["state"]["waiting"];
+    let ended = &container["lastState"]["terminated"];
+    let mut message = "waits, and not for its variables, which are there:".to_owned();
+    for part in [
+        &waiting["reason"],
+        &waiting["message"],
+        &ended["reason"],
+        &ended["message"],
+    ] {
+        let part = text(part).trim();
+        if !part.is_empty() {
+            message.push(' ');
+            message.push_str(part);
+        }
+    }
+    let (namespace, name) = (
+        text(&pod["metadata"]["namespace"]),
+        text(&pod["metadata"]["name"]),
+    );
+    let container = text(&container["name"]);
+    let next = format!("kubectl -n {namespace} logs {name} -c {container} --previous");
+    Finding::new(Level::Wrong, format!("container {container}"), message).next(next)
 }
 
 fn describe(pod: &Value) -> String {
@@ -109,13 +168,9 @@ fn said(evidence: &Evidence) -> Vec<Finding> {
 }
 
 fn log(evidence: &Evidence) -> Option<Finding> {
-    let about = "log of container splitvault";
     match &evidence.log {
-        Looked::Found(log) => {
-            let last = log.lines().rev().find(|line| !line.trim().is_empty())?;
-            Some(Finding::new(Level::Note, about, last))
-        }
-        Looked::Forbidden => Some(Finding::new(Level::Note, about, "you may not read it")),
+        Looked::Found(_) => Some(Finding::new(Level::Note, LOG, last_words(evidence)?)),
+        Looked::Forbidden => Some(Finding::new(Level::Note, LOG, "you may not read it")),
         Looked::Missing | Looked::Failed(_) => None,
     }
 }

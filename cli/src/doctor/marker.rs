@@ -11,6 +11,8 @@ use super::evidence::{Evidence, Looked};
 use super::finding::{Finding, Level};
 
 /// The webhook for pods in its configuration.
+/// The injected container's own variable with the VaultSecrets that it asks for.
+const VAULT_SECRETS: &str = "SPLITVAULT_VAULTSECRETS";
 const WEBHOOK: &str = "pods.splitvault.dev";
 const CONFIG: &str = "MutatingWebhookConfiguration splitvault";
 /// Set by kubelet on the image of a static pod.
@@ -46,6 +48,33 @@ pub(super) fn look(evidence: &Evidence, all: &BTreeMap<String, String>) -> Vec<F
 }
 
 /// The webhook's state, as far as it can be told.
+/// The VaultSecrets that the injected container asks for; `None` when there is no such container, or it does not say.
+pub(super) fn injected_for(pod: &Value) -> Option<&str> {
+    let mut init = pod["spec"]["initContainers"].as_array()?.iter();
+    let sidecar = init.find(|one| one["name"] == SIDECAR)?;
+    let mut env = sidecar["env"].as_array().into_iter().flatten();
+    let names = env.find(|one| one["name"] == VAULT_SECRETS)?;
+    Some(text(&names["value"])).filter(|names| !names.is_empty())
+}
+
+/// What the annotation names now, where that is not what the pod was made with.
+pub(super) fn changed(pod: &Value, named: &[String]) -> Option<Finding> {
+    let injected = injected_for(pod)?;
+    let asks: Vec<_> = injected.split(',').map(str::trim).collect();
+    let is_named = |name: &&&str| named.iter().any(|one| one == **name);
+    if let Some(gone) = asks.iter().find(|name| !is_named(name)) {
+        let message = format!(
+            "was changed after the pod was made: its sidecar asks for {injected}, and {gone} is not named any more, so it is \
+             refused; the pod keeps what it has, or waits"
+        );
+        return Some(Finding::new(Level::Wrong, annotations::INJECT, message).next(make_anew(pod)));
+    }
+    let new = named.iter().find(|name| !asks.contains(&name.as_str()))?;
+    let message =
+        format!("was changed after the pod was made: its sidecar asks for {injected}, and not for {new}");
+    Some(Finding::new(Level::Wrong, annotations::INJECT, message).next(make_anew(pod)))
+}
+
 fn webhook(evidence: &Evidence) -> Finding {
     let namespace = text(&evidence.pod["metadata"]["namespace"]);
     let wrong = |message: String| Finding::new(Level::Wrong, CONFIG, message);
@@ -95,9 +124,9 @@ fn webhook(evidence: &Evidence) -> Finding {
         return wrong("was made after the pod, which therefore passed no webhook".to_owned());
     }
     wrong(
-        "is in place now; when the pod was made, it was away or switched off, or the annotation came from a webhook after \
-         it: the name of that one's configuration has to sort before `splitvault`"
+        "is in place now, so the annotation came when the pod was there already: write it into the pod template; or when the \
+         pod was made, the webhook was away or switched off, or another one after it wrote the annotation: the name of that \
+         one's configuration has to sort before `splitvault`"
             .to_owned(),
     )
-    .next("kubectl get mutatingwebhookconfigurations")
 }

@@ -358,6 +358,91 @@ fn a_pod_that_waits_shows_the_sidecars_state_and_the_last_words() {
     );
 }
 
+fn asking(names: &str) -> Value {
+    json!([{"name": "splitvault", "env": [{"name": "SPLITVAULT_VAULTSECRETS", "value": names}]}])
+}
+
+#[test]
+fn an_annotation_that_was_changed_or_taken_away_after_the_pod_was_made_is_told() {
+    for (asks, named, expected) in [
+        ("web", "db", "web is not named any more"),
+        ("web,db", "web", "db is not named any more"),
+        ("web", "web, db", "and not for db"),
+    ] {
+        let findings = found(|e| {
+            e.pod["spec"]["initContainers"] = asking(asks);
+            e.pod["metadata"]["annotations"]["splitvault.dev/inject"] = json!(named);
+        });
+        let told = said(&findings, Level::Wrong, "splitvault.dev/inject");
+        assert!(told[0].contains(expected), "{told:?}");
+    }
+    assert!(is_well(&found(
+        |e| e.pod["spec"]["initContainers"] = asking("web")
+    )));
+    let findings = found(|e| {
+        e.pod["spec"]["initContainers"] = asking("web");
+        annotate(
+            e,
+            json!({"splitvault.dev/injected": "0.1.0", "splitvault.dev/content": "web=1"}),
+        );
+    });
+    assert!(said(&findings, Level::Wrong, "splitvault.dev/inject")[0].contains("was injected"));
+    assert!(
+        findings[0]
+            .next
+            .as_ref()
+            .unwrap()
+            .ends_with("splitvault.dev/inject=web")
+    );
+    // A copy of which only the markers are left.
+    let findings = found(|e| {
+        e.pod["spec"]["initContainers"] = Value::Null;
+        annotate(e, json!({"splitvault.dev/content": "web=1"}));
+    });
+    assert!(is_well(&findings) && findings[0].message.contains("asks for nothing"));
+}
+
+#[test]
+fn a_sidecar_that_is_refused_is_told_of_while_the_pod_runs() {
+    let log = |text: &str| {
+        let line = format!("splitvault: stays at web:2: {text}\n");
+        found(|e| e.log = Looked::Found(line.clone()))
+    };
+    for reason in [
+        "NotRequested: the annotation",
+        "NotAllowed: spec.access",
+        "Tampered: web",
+    ] {
+        let findings = log(reason);
+        assert!(!is_well(&findings), "{reason}");
+        assert_eq!(
+            said(&findings, Level::Wrong, "log of container splitvault").len(),
+            1
+        );
+    }
+    let passing = log("Unavailable: the operator is busy");
+    assert!(is_well(&passing) && passing.iter().any(|one| one.level == Level::Note));
+}
+
+#[test]
+fn a_container_that_fails_by_itself_is_not_said_to_wait_for_its_variables() {
+    let findings = found(|e| {
+        e.pod["status"]["containerStatuses"] = json!([{"name": "app",
+            "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}},
+            "lastState": {"terminated": {"reason": "StartError", "message": "exec: no such file"}}}]);
+        e.log = Looked::Found("splitvault: delivered: web:2\n".to_owned());
+    });
+    let app = &said(&findings, Level::Wrong, "container app")[0];
+    assert!(
+        app.contains("not for its variables") && app.contains("no such file"),
+        "{app}"
+    );
+    assert_eq!(
+        said(&findings, Level::Well, "container splitvault"),
+        ["runs, and has delivered"]
+    );
+}
+
 #[test]
 fn what_a_cluster_says_cannot_forge_a_line_or_move_a_cursor() {
     let findings = found(|e| {
