@@ -52,6 +52,7 @@ fn a_change_rolls_each_workload_once_and_a_job_never() {
     let kinds = [
         (Kind::Deployment, "deployment"),
         (Kind::StatefulSet, "statefulset"),
+        (Kind::DaemonSet, "daemonset"),
     ];
     let workloads = kinds.map(|(kind, name)| (Workload::new(kind, name, "web,db"), name));
     for (workload, _) in &workloads {
@@ -129,5 +130,91 @@ fn a_paused_deployment_waits_until_it_is_resumed() {
     assert!(
         all.iter().all(|one| one["type"] != json!("Restarting")),
         "{conditions}"
+    );
+}
+
+/// Argo's kind, as far as the API server has to know it. A cluster that has Argo keeps its own.
+fn install_rollouts(namespace: &Namespace) {
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "rollouts.argoproj.io"},
+        "spec": {
+            "group": "argoproj.io", "scope": "Namespaced",
+            "names": {"kind": "Rollout", "listKind": "RolloutList", "plural": "rollouts", "singular": "rollout"},
+            "versions": [{
+                "name": "v1alpha1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": schema}, "subresources": {"status": {}},
+            }],
+        },
+    });
+    let crd = ["get", "crd", "rollouts.argoproj.io"];
+    if namespace.kubectl(&crd).is_err() {
+        namespace.create(&definition.to_string()).unwrap();
+    }
+    let served = [
+        "wait",
+        "--for=condition=Established",
+        "crd/rollouts.argoproj.io",
+        "--timeout=120s",
+    ];
+    namespace.kubectl(&served).unwrap();
+}
+
+/// Argo's controller is played: the ReplicaSet that it would make, and the pods that it would evict. API server, RBAC and
+/// the ReplicaSet's controller are real.
+#[test]
+fn an_argo_rollout_is_restarted_by_its_own_field_and_waits_while_it_is_paused() {
+    let namespace = Namespace::make("rollout").unwrap();
+    install_rollouts(&namespace);
+    apply(&namespace, &[("web", "GREETING=hello\n")]);
+    let workload = Workload::new(Kind::ReplicaSet, "web", "web");
+    let mut set: Value = serde_json::from_str(&workload.manifest()).unwrap();
+    let rollout = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "web"},
+        "spec": {"paused": true, "replicas": 1, "selector": set["spec"]["selector"], "template": set["spec"]["template"]},
+    });
+    eventually("the API server serves Rollouts", || {
+        namespace.apply(&rollout.to_string())
+    });
+    let made = namespace.get("rollouts.argoproj.io", "web").unwrap();
+    set["metadata"]["ownerReferences"] = json!([{
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web", "uid": made["metadata"]["uid"],
+        "controller": true, "blockOwnerDeletion": false,
+    }]);
+    namespace.apply(&set.to_string()).unwrap();
+    workload.ready(&namespace);
+
+    apply(&namespace, &[("web", "GREETING=bonjour\n")]);
+    eventually("the condition says what it waits for", || {
+        let (_, _, message) = namespace.condition("web", "Restarting")?;
+        ensure!(message.contains("Rollout web (paused)"), "{message}");
+        Ok(())
+    });
+    let resume = [
+        "patch",
+        "rollouts.argoproj.io",
+        "web",
+        "--type=merge",
+        "--patch={\"spec\":{\"paused\":false}}",
+    ];
+    namespace.kubectl(&resume).unwrap();
+    restarted(&namespace, "web", 2);
+    let after = namespace.get("rollouts.argoproj.io", "web").unwrap();
+    assert!(after["spec"]["restartAt"].is_string(), "{after}");
+    assert_eq!(
+        after["spec"]["template"], made["spec"]["template"],
+        "no new canary"
+    );
+
+    let old = workload.ready(&namespace);
+    namespace.kubectl(&["delete", "pod", &old]).unwrap();
+    sees(&namespace, &workload, "bonjour");
+    splitvault_tests::splitvault(&["rotate", "web", "--namespace", namespace.name()], b"").unwrap();
+    restarted(&namespace, "web", 2);
+    let last = namespace.get("rollouts.argoproj.io", "web").unwrap();
+    assert_eq!(
+        last["metadata"]["generation"], after["metadata"]["generation"],
+        "once"
     );
 }
