@@ -184,6 +184,7 @@ fn an_init_order_is_first_last_or_after_somebody() {
         "after",
         "after=",
         "after=a,b",
+        "after=splitvault",
         "after=A",
         "after:a",
         "before=a",

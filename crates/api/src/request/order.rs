@@ -3,6 +3,9 @@
 use super::{Refusal, is_label, refuse};
 use crate::annotations;
 
+/// The container's own name.
+const OURS: &str = "splitvault";
+
 /// Where among a pod's init containers Splitvault's goes. They start one after another (native sidecars too, KEP-753), and
 /// those that come before Splitvault's can have no variables.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,6 +25,12 @@ pub(super) fn parse(text: Option<&str>) -> Result<InitOrder, Refusal> {
         Some("last") => return Ok(InitOrder::Last),
         Some(text) => text.strip_prefix("after=").map(str::trim),
     };
+    if name == Some(OURS) {
+        return Err(refuse(
+            annotations::INIT_ORDER,
+            format!("{OURS} is the container whose place this says: name another, or write first or last"),
+        ));
+    }
     match name.filter(|name| is_label(name)) {
         Some(name) => Ok(InitOrder::After(name.to_owned())),
         None => Err(refuse(
