@@ -74,10 +74,7 @@ pub(super) fn texts(map: &Value) -> BTreeMap<String, String> {
 
 /// `kubectl delete` where somebody makes the pod anew.
 pub(super) fn make_anew(pod: &Value) -> String {
-    let (namespace, name) = (
-        text(&pod["metadata"]["namespace"]),
-        text(&pod["metadata"]["name"]),
-    );
+    let (namespace, name) = place(pod);
     let owners = pod["metadata"]["ownerReferences"].as_array();
     if owners.is_some_and(|owners| owners.iter().any(|owner| owner["controller"] == true)) {
         format!("kubectl -n {namespace} delete pod {name}   # its owner makes it anew")
@@ -86,16 +83,19 @@ pub(super) fn make_anew(pod: &Value) -> String {
     }
 }
 
+/// The pod's namespace and name.
+pub(super) fn place(pod: &Value) -> (&str, &str) {
+    let metadata = &pod["metadata"];
+    (text(&metadata["namespace"]), text(&metadata["name"]))
+}
+
 pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
 /// The operator gives a pod what its annotation names, and no more.
 fn no_longer_asked(pod: &Value, names: &str) -> Finding {
-    let (namespace, name) = (
-        text(&pod["metadata"]["namespace"]),
-        text(&pod["metadata"]["name"]),
-    );
+    let (namespace, name) = place(pod);
     let message = "is not there, but the pod was injected: somebody took it away since, so its sidecar is refused; the pod \
                    keeps what it has, or waits";
     let again = format!(

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::SIDECAR;
-use super::diagnose::text;
+use super::diagnose::{place, text};
 use super::evidence::{Evidence, Looked};
 use super::finding::{Finding, Level};
 
@@ -87,20 +87,14 @@ fn by_itself(pod: &Value, container: &Value) -> Finding {
             message.push_str(part);
         }
     }
-    let (namespace, name) = (
-        text(&pod["metadata"]["namespace"]),
-        text(&pod["metadata"]["name"]),
-    );
+    let (namespace, name) = place(pod);
     let container = text(&container["name"]);
     let next = format!("kubectl -n {namespace} logs {name} -c {container} --previous");
     Finding::new(Level::Wrong, format!("container {container}"), message).next(next)
 }
 
 fn describe(pod: &Value) -> String {
-    let (namespace, name) = (
-        text(&pod["metadata"]["namespace"]),
-        text(&pod["metadata"]["name"]),
-    );
+    let (namespace, name) = place(pod);
     format!("kubectl -n {namespace} describe pod {name}")
 }
 

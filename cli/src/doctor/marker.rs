@@ -10,9 +10,9 @@ use super::diagnose::{make_anew, text};
 use super::evidence::{Evidence, Looked};
 use super::finding::{Finding, Level};
 
-/// The webhook for pods in its configuration.
 /// The injected container's own variable with the VaultSecrets that it asks for.
 const VAULT_SECRETS: &str = "SPLITVAULT_VAULTSECRETS";
+/// The webhook for pods in its configuration.
 const WEBHOOK: &str = "pods.splitvault.dev";
 const CONFIG: &str = "MutatingWebhookConfiguration splitvault";
 /// Set by kubelet on the image of a static pod.
@@ -21,8 +21,7 @@ const MIRROR: &str = "kubernetes.io/config.mirror";
 /// Nothing when the pod is injected.
 pub(super) fn look(evidence: &Evidence, all: &BTreeMap<String, String>) -> Vec<Finding> {
     let pod = &evidence.pod;
-    let init = pod["spec"]["initContainers"].as_array();
-    let has_sidecar = init.is_some_and(|all| all.iter().any(|one| one["name"] == SIDECAR));
+    let has_sidecar = sidecar(pod).is_some();
     let marked = all.contains_key(annotations::INJECTED);
     if marked && has_sidecar {
         return Vec::new();
@@ -47,12 +46,15 @@ pub(super) fn look(evidence: &Evidence, all: &BTreeMap<String, String>) -> Vec<F
     ]
 }
 
-/// The webhook's state, as far as it can be told.
+/// The injected container.
+fn sidecar(pod: &Value) -> Option<&Value> {
+    let mut init = pod["spec"]["initContainers"].as_array()?.iter();
+    init.find(|one| one["name"] == SIDECAR)
+}
+
 /// The VaultSecrets that the injected container asks for; `None` when there is no such container, or it does not say.
 pub(super) fn injected_for(pod: &Value) -> Option<&str> {
-    let mut init = pod["spec"]["initContainers"].as_array()?.iter();
-    let sidecar = init.find(|one| one["name"] == SIDECAR)?;
-    let mut env = sidecar["env"].as_array().into_iter().flatten();
+    let mut env = sidecar(pod)?["env"].as_array()?.iter();
     let names = env.find(|one| one["name"] == VAULT_SECRETS)?;
     Some(text(&names["value"])).filter(|names| !names.is_empty())
 }
@@ -62,19 +64,21 @@ pub(super) fn changed(pod: &Value, named: &[String]) -> Option<Finding> {
     let injected = injected_for(pod)?;
     let asks: Vec<_> = injected.split(',').map(str::trim).collect();
     let is_named = |name: &&&str| named.iter().any(|one| one == **name);
-    if let Some(gone) = asks.iter().find(|name| !is_named(name)) {
-        let message = format!(
-            "was changed after the pod was made: its sidecar asks for {injected}, and {gone} is not named any more, so it is \
-             refused; the pod keeps what it has, or waits"
-        );
-        return Some(Finding::new(Level::Wrong, annotations::INJECT, message).next(make_anew(pod)));
-    }
-    let new = named.iter().find(|name| !asks.contains(&name.as_str()))?;
+    let came_of_it = match asks.iter().find(|name| !is_named(name)) {
+        Some(gone) => {
+            format!("and {gone} is not named any more, so it is refused; the pod keeps what it has, or waits")
+        }
+        None => {
+            let new = named.iter().find(|name| !asks.contains(&name.as_str()))?;
+            format!("and not for {new}")
+        }
+    };
     let message =
-        format!("was changed after the pod was made: its sidecar asks for {injected}, and not for {new}");
+        format!("was changed after the pod was made: its sidecar asks for {injected}, {came_of_it}");
     Some(Finding::new(Level::Wrong, annotations::INJECT, message).next(make_anew(pod)))
 }
 
+/// The webhook's state, as far as it can be told.
 fn webhook(evidence: &Evidence) -> Finding {
     let namespace = text(&evidence.pod["metadata"]["namespace"]);
     let wrong = |message: String| Finding::new(Level::Wrong, CONFIG, message);
