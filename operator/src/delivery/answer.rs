@@ -40,12 +40,6 @@ enum Object {
     Asked(Result<Option<Arc<VaultSecret>>, kube::Error>),
 }
 
-/// In the order of the question.
-struct Objects {
-    each: Vec<Object>,
-    remembered: bool,
-}
-
 impl Deliveries {
     /// Answers one question; whoever cannot be told who they are learns nothing.
     pub(super) async fn answer(&self, question: &Question<'_>, gates: &Gates) -> Result<Answered, Refusal> {
@@ -101,7 +95,10 @@ impl Deliveries {
         let outcome = match admit(&pod, caller, asked) {
             Ok(request) => {
                 self.pass_on(caller, asked).await;
-                let (labels, remembered) = (&pod.metadata.labels, objects.remembered);
+                let labels = &pod.metadata.labels;
+                let remembered = objects
+                    .iter()
+                    .any(|object| matches!(object, Object::Remembered(_)));
                 let granted = match grants(caller, labels, asked, objects) {
                     // A right that was just given is not waited for.
                     Err(_) if remembered => {
@@ -182,9 +179,9 @@ impl Deliveries {
         Ok(Outcome::Delivered(answer, revisions))
     }
 
-    /// What the API server has under the names that are asked for, or what it had a moment ago when that may be
+    /// What the API server has under the names that are asked for, in their order, or what it had a moment ago when that may be
     /// `remembered`. No more than an annotation may name are looked up.
-    async fn objects(&self, caller: &Caller, asked: &DeliverRequest, remembered: bool) -> Objects {
+    async fn objects(&self, caller: &Caller, asked: &DeliverRequest, remembered: bool) -> Vec<Object> {
         let object = async |name: &String| {
             let Topic { namespace, name } = topic(&caller.namespace, name);
             if !self.consent.allows(&caller.namespace, &namespace) {
@@ -196,9 +193,7 @@ impl Deliveries {
             }
         };
         let names = asked.vault_secrets.iter().take(MOST_WAITED_FOR);
-        let each: Vec<_> = stream::iter(names.map(object)).buffered(AT_ONCE).collect().await;
-        let remembered = each.iter().any(|object| matches!(object, Object::Remembered(_)));
-        Objects { each, remembered }
+        stream::iter(names.map(object)).buffered(AT_ONCE).collect().await
     }
 
     /// The revisions that are stored, when the pod holds the answer with them; asks the key database only.
@@ -293,26 +288,22 @@ fn grants(
     caller: &Caller,
     labels: &BTreeMap<String, String>,
     asked: &DeliverRequest,
-    objects: Objects,
+    objects: Vec<Object>,
 ) -> Result<Vec<Grant>, Refusal> {
     let asker = Asker {
         namespace: &caller.namespace,
         service_account: &caller.service_account,
         labels,
     };
-    let granted = asked
-        .vault_secrets
-        .iter()
-        .zip(objects.each)
-        .map(|(name, object)| {
-            let topic = topic(asker.namespace, name);
-            match object {
-                Object::Closed => Err(not_allowed(name, &topic, &asker)),
-                Object::Remembered(object) => grant(name, topic, Some(&object), &asker),
-                Object::Asked(Ok(object)) => grant(name, topic, object.as_deref(), &asker),
-                Object::Asked(Err(error)) => Err(unavailable(error.into())),
-            }
-        });
+    let granted = asked.vault_secrets.iter().zip(objects).map(|(name, object)| {
+        let topic = topic(asker.namespace, name);
+        match object {
+            Object::Closed => Err(not_allowed(name, &topic, &asker)),
+            Object::Remembered(object) => grant(name, topic, Some(&object), &asker),
+            Object::Asked(Ok(object)) => grant(name, topic, object.as_deref(), &asker),
+            Object::Asked(Err(error)) => Err(unavailable(error.into())),
+        }
+    });
     granted.collect()
 }
 
