@@ -54,14 +54,16 @@ fn a_signal_reaches_the_process() {
 #[test]
 fn a_call_reaches_the_application() {
     let namespace = scene("call");
-    let answer =
-        "printf 'HTTP/1.1 200 OK\\r\\ncontent-length: 0\\r\\n\\r\\n' | nc -l -p 8080; exec sleep 2147483647";
+    // It reads the request before it answers, and goes on: a first try may be cut off.
+    let serve = "mkfifo /tmp/answer; while :; do \
+                 nc -l -p 8080 <>/tmp/answer | { read -r head; echo \"$head\"; \
+                 printf 'HTTP/1.1 200 OK\\r\\ncontent-length: 0\\r\\n\\r\\n' >/tmp/answer; cat; }; done";
     let workload = Workload::new(Kind::Pod, "app", "web")
         .annotated("mode", "file")
         .annotated("refresh", "1s")
         .annotated("on-change", "HTTP")
         .annotated("on-change-url", "http://127.0.0.1:8080/-/reload")
-        .command(&["sh", "-c", answer]);
+        .command(&["sh", "-c", serve]);
     workload.apply(&namespace).unwrap();
     workload.ready(&namespace);
     apply(&namespace, "GREETING=changed\n");
