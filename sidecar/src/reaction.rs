@@ -16,7 +16,6 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::log;
-use crate::pace::full_jitter;
 use crate::target::Target;
 
 pub use http::Call;
@@ -24,7 +23,8 @@ pub use signal::{Signalling, signal_named};
 
 /// How often to try what may not work yet.
 const TRIES: u32 = 5;
-/// The longest pause after the first failure; it doubles.
+/// The pause after the first failure; it doubles, so that an application has 15 seconds to come back. Without jitter, as a
+/// pod disturbs nobody but itself.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What to do once changed variables are in place.
@@ -90,7 +90,7 @@ where
         if tried.is_ok() {
             break;
         }
-        sleep(full_jitter(PAUSE * 2_u32.pow(number - 1))).await;
+        sleep(PAUSE * 2_u32.pow(number - 1)).await;
         tried = attempt().await;
     }
     tried

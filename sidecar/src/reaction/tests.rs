@@ -106,6 +106,7 @@ fn an_application_that_is_not_ready_is_called_again_a_few_times() {
             either(tried).contains("302") && calls.borrow().len() == 5,
             "and not led elsewhere"
         );
+        assert!(calls.borrow()[4] >= 15, "it had the time to come back");
     });
 }
 
