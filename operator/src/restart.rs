@@ -52,6 +52,9 @@ pub struct Change {
     pub revision: u64,
     /// The digest of its content.
     pub digest: String,
+    /// Whether it is the first content of this object. Pods that came before it have waited for it; only those are old that
+    /// have a content of another object of this name.
+    pub first: bool,
 }
 
 /// What the controller and the roller tell each other; cheap to clone.

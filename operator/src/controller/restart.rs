@@ -33,8 +33,9 @@ impl Context {
             };
         };
         let revision = i64::try_from(stored.revision).ok();
-        // The first content of an object rolls nothing: its pods have waited for it.
-        let settled = remembered.or(revision);
+        // The first content rolls only what runs with that of an object that had this name before.
+        let first = stored.revision == 1 && remembered.unwrap_or(0) == 0;
+        let settled = if first { Some(0) } else { remembered.or(revision) };
         if settled == revision {
             self.rolls.forget(&uid);
             return Said {
@@ -48,6 +49,7 @@ impl Context {
             uid: uid.clone(),
             revision: stored.revision,
             digest: stored.digest.clone(),
+            first,
         });
         let remark = match &progress {
             Progress::Done => {
@@ -57,12 +59,14 @@ impl Context {
                     remark: None,
                 };
             }
-            Progress::Forbidden => Remark::RestartForbidden,
-            Progress::Pending | Progress::Outstanding { .. } => Remark::Restarting,
+            // As a rule there is nothing to restart.
+            Progress::Pending if first => None,
+            Progress::Forbidden => Some(Remark::RestartForbidden),
+            Progress::Pending | Progress::Outstanding { .. } => Some(Remark::Restarting),
         };
         Said {
             revision: settled,
-            remark: Some((remark, progress.sentence(stored.revision))),
+            remark: remark.map(|remark| (remark, progress.sentence(stored.revision))),
         }
     }
 }

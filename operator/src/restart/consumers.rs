@@ -85,8 +85,8 @@ fn lacking(pod: &ObjectMeta, changes: &[Change]) -> Vec<usize> {
     let had = Tags::parse(text(annotations::CONTENT));
     let names: BTreeSet<_> = asked.split(',').map(str::trim).collect();
     let lacks = |change: &Change| {
-        names.contains(change.name.as_str())
-            && !had.has(&change.name, &tag::content(&change.uid, &change.digest))
+        let same = |tag: &String| *tag == tag::content(&change.uid, &change.digest);
+        names.contains(change.name.as_str()) && !had.0.get(&change.name).map_or(change.first, same)
     };
     let lacking = changes.iter().enumerate().filter(|(_, change)| lacks(change));
     lacking.map(|(at, _)| at).collect()

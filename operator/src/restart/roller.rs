@@ -81,7 +81,7 @@ pub async fn run(mut roller: Roller, shutdown: CancellationToken) {
 
 impl Roller {
     /// Looks at everything once; answers whether something moved or soon may.
-    pub(super) async fn look(&mut self) -> bool {
+    pub(crate) async fn look(&mut self) -> bool {
         let due = self.rolls.due(self.pace.settle);
         self.work
             .rounds

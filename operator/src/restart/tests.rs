@@ -28,6 +28,16 @@ fn change(name: &str, revision: u64) -> Change {
         uid: format!("uid-{name}"),
         revision,
         digest: format!("digest-{revision}"),
+        first: false,
+    }
+}
+
+/// The first content of an object that took the place of another one.
+fn again(name: &str) -> Change {
+    Change {
+        uid: format!("new-uid-{name}"),
+        first: true,
+        ..change(name, 1)
     }
 }
 
@@ -187,6 +197,22 @@ async fn pods_that_have_the_content_already_are_left_alone() {
         [format!("GET {PODS}")],
         "one list and nothing else"
     );
+}
+
+#[tokio::test]
+async fn the_first_content_rolls_what_runs_with_that_of_an_earlier_object_and_nothing_else() {
+    let mut world = World::new();
+    let old = world.deployment("old", "web", &stamp(&[change("web", 1)]));
+    let waited = world.deployment("waited", "web, db", &stamp(&[change("db", 1)]));
+    let new = world.deployment("new", "web", &stamp(&[again("web")]));
+    let garbled = world.deployment("garbled", "web", "web");
+    world.rolls.want(again("web"));
+    world.roller(pace()).look().await;
+    assert_eq!(world.rolls.want(again("web")), Progress::Done);
+    assert_eq!(world.writes(), [format!("PATCH {old}")]);
+    for path in [waited, new, garbled] {
+        assert_eq!(world.rolled_for(&path), Value::Null, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -60,8 +60,10 @@ async fn look(state: &WebhookState, asker: &Asker<'_>, name: &str) -> (Names, Op
         return unknown(not_allowed);
     }
     let digest = object.status.as_ref().and_then(|status| status.digest.as_ref());
+    // What is being deleted is not delivered: the pod waits for the next object of that name.
+    let stays = object.metadata.deletion_timestamp.is_none();
     let content = match (&object.metadata.uid, digest) {
-        (Some(uid), Some(digest)) => Some(tag::content(uid, digest)),
+        (Some(uid), Some(digest)) if stays => Some(tag::content(uid, digest)),
         _ => None,
     };
     (exposed(state, &object).await, content)

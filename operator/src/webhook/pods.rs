@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use json_patch::jsonptr::PointerBuf;
-use json_patch::{AddOperation, Patch, PatchOperation};
+use json_patch::{AddOperation, PatchOperation, RemoveOperation};
 use serde::Deserialize;
 use serde_json::Value;
 use splitvault_api::{Asker, Request, annotations};
@@ -39,7 +39,7 @@ pub(super) async fn admit(webhook: &Webhook, review: &Review) -> Answer {
         return Answer::Allowed;
     }
     if inject::is_injected(pod) {
-        return answer(inject::restore_order(pod, &asked), &Tags::default());
+        return answer(inject::restore_order(pod, &asked));
     }
     let Some(namespace) = request
         .namespace
@@ -97,29 +97,36 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
         programs: &programs,
         ..around
     };
-    Ok(answer(inject::inject(pod, asked, &objects, &around), &contents))
+    let planned = inject::inject(pod, asked, &objects, &around);
+    Ok(answer(
+        planned.map(|injection| stamped(injection, pod, &contents)),
+    ))
 }
 
-fn answer(planned: Result<Injection, Refusal>, contents: &Tags) -> Answer {
+fn answer(planned: Result<Injection, Refusal>) -> Answer {
     match planned {
         Ok(injection) if injection.patch.0.is_empty() => Answer::Allowed,
-        Ok(injection) => Answer::Patched {
-            patch: stamped(injection.patch, contents),
-            warnings: injection.warnings,
-        },
+        Ok(Injection { patch, warnings }) => Answer::Patched { patch, warnings },
         Err(refusal) => refused(&refusal.to_string(), refusal.is_passing()),
     }
 }
 
-/// With the contents that there are now, which the controller compares when a change has workloads rolled.
-fn stamped(mut patch: Patch, contents: &Tags) -> Patch {
+/// With the contents that there are now, which the controller compares when a change has workloads rolled; and with nothing
+/// that somebody else wrote there, as in a copy of another pod.
+fn stamped(mut injection: Injection, pod: &Value, contents: &Tags) -> Injection {
+    let operations = &mut injection.patch.0;
     // What is injected has annotations.
-    if !contents.0.is_empty() {
-        let path = PointerBuf::from_tokens(["metadata", "annotations", annotations::CONTENT]);
+    let path = PointerBuf::from_tokens(["metadata", "annotations", annotations::CONTENT]);
+    let had = &pod["metadata"]["annotations"][annotations::CONTENT];
+    if operations.is_empty() {
+        // Then there is nothing to stamp.
+    } else if !contents.0.is_empty() {
         let value = contents.text().into();
-        patch.0.push(PatchOperation::Add(AddOperation { path, value }));
+        operations.push(PatchOperation::Add(AddOperation { path, value }));
+    } else if !had.is_null() {
+        operations.push(PatchOperation::Remove(RemoveOperation { path }));
     }
-    patch
+    injection
 }
 
 /// `None` when they are anything but a map of strings; none at all are an empty map.

@@ -101,6 +101,31 @@ fn a_change_rolls_each_workload_once_and_a_job_never() {
 }
 
 #[test]
+fn a_vaultsecret_that_is_made_again_rolls_what_runs_with_the_content_of_before() {
+    let namespace = Namespace::make("again").unwrap();
+    apply(&namespace, &[("web", "GREETING=hello\n")]);
+    let old = Workload::new(Kind::Deployment, "old", "web");
+    old.apply(&namespace).unwrap();
+    let pod = old.ready(&namespace);
+    namespace.kubectl(&["delete", "vaultsecret", "web"]).unwrap();
+    let waiting = Workload::new(Kind::Deployment, "waiting", "web");
+    waiting.apply(&namespace).unwrap();
+    assert_eq!(
+        old.ready(&namespace),
+        pod,
+        "what runs keeps what it has while there is none"
+    );
+
+    apply(&namespace, &[("web", "GREETING=bonjour\n")]);
+    restarted(&namespace, "web", 1);
+    for (workload, name, times) in [(&old, "old", 2), (&waiting, "waiting", 1)] {
+        sees(&namespace, workload, "bonjour");
+        let generation = generation(&namespace, "deployment", name).unwrap();
+        assert_eq!(generation, times, "{name}");
+    }
+}
+
+#[test]
 fn a_paused_deployment_waits_until_it_is_resumed() {
     let namespace = Namespace::make("paused").unwrap();
     apply(&namespace, &[("web", "GREETING=hello\n")]);

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::restart::{Change, Progress};
+use crate::restart::{Change, Pace, Progress, Roller, Work};
+
+const PODS: &str = "/api/v1/namespaces/shop/pods";
 
 fn restarting(world: &World, text: &str) -> Value {
     let mut spec = world.seal("web", text);
@@ -45,15 +47,43 @@ fn wanted(world: &World, revision: u64) -> Progress {
         uid,
         revision,
         digest,
+        first: revision == 1,
     })
+}
+
+/// Rolls whatever is wanted, and has the status say so.
+async fn roll(world: &World) {
+    let pace = Pace {
+        settle: Duration::ZERO,
+        at_once: 10,
+        distance: Duration::ZERO,
+    };
+    let mut roller = Roller {
+        client: world.server.client(),
+        rolls: world.context.rolls.clone(),
+        pace,
+        events: Arc::clone(&world.context.events),
+        metrics: world.context.metrics.clone(),
+        moved: suspicions().0,
+        work: Work::default(),
+    };
+    roller.look().await;
+    world.reconcile().await;
+}
+
+/// The object has its first content, and nobody uses it.
+async fn begin(world: &World, text: &str) {
+    world.server.put(WEB, object(restarting(world, text)));
+    world.server.put(PODS, json!({"metadata": {}, "items": []}));
+    world.reconcile().await;
+    roll(world).await;
+    assert_eq!((restarted(world), said(world, "Restarting")), (json!(1), None));
 }
 
 #[tokio::test]
 async fn the_first_content_restarts_nothing_and_the_next_one_does() {
     let world = world(stores().await);
-    world.server.put(WEB, object(restarting(&world, "A=1")));
-    world.reconcile().await;
-    assert_eq!((restarted(&world), said(&world, "Restarting")), (json!(1), None));
+    begin(&world, "A=1").await;
     respec(&world, restarting(&world, "A=2"));
     world.reconcile().await;
     assert_eq!((world.revision(), restarted(&world)), (json!(2), json!(1)));
@@ -75,10 +105,32 @@ async fn the_first_content_restarts_nothing_and_the_next_one_does() {
 }
 
 #[tokio::test]
-async fn the_same_content_sealed_anew_or_encrypted_anew_restarts_nothing() {
+async fn until_somebody_has_looked_for_pods_of_an_earlier_object_the_first_content_is_not_done() {
     let world = world(stores().await);
     world.server.put(WEB, object(restarting(&world, "A=1")));
+    for _ in 0..2 {
+        world.reconcile().await;
+        assert_eq!(
+            (world.revision(), restarted(&world), said(&world, "Restarting")),
+            (json!(1), json!(0), None)
+        );
+    }
+    assert_eq!(wanted(&world, 1), Progress::Pending);
+    world.server.refuse(PODS, 403);
+    roll(&world).await;
+    assert_eq!(restarted(&world), json!(0));
+    assert!(said(&world, "RestartForbidden").is_some());
+    // The next content makes it a change as any other.
+    respec(&world, restarting(&world, "A=2"));
     world.reconcile().await;
+    assert_eq!((world.revision(), restarted(&world)), (json!(2), json!(0)));
+    assert_eq!(wanted(&world, 2), Progress::Pending);
+}
+
+#[tokio::test]
+async fn the_same_content_sealed_anew_or_encrypted_anew_restarts_nothing() {
+    let world = world(stores().await);
+    begin(&world, "A=1").await;
     respec(&world, restarting(&world, "A=1"));
     world.reconcile().await;
     world.stores.vault.reseal("v-1").await.unwrap();
@@ -121,8 +173,7 @@ async fn asked_for_later_it_counts_from_then_on() {
 #[tokio::test]
 async fn suspended_nothing_is_restarted_until_it_goes_on() {
     let world = world(stores().await);
-    world.server.put(WEB, object(restarting(&world, "A=1")));
-    world.reconcile().await;
+    begin(&world, "A=1").await;
     respec(&world, restarting(&world, "A=2"));
     world.reconcile().await;
     let mut spec = world.server.object(WEB)["spec"].clone();

@@ -373,12 +373,19 @@ async fn a_pod_is_stamped_with_the_content_that_there_was_and_not_with_anybody_e
     let mut object = web(false);
     object["metadata"]["uid"] = json!("v-1");
     object["status"]["digest"] = json!("d1");
-    let got = patched(&pod, &Cluster::new(vec![object]).admit(&pod).await);
+    let got = patched(&pod, &Cluster::new(vec![object.clone()]).admit(&pod).await);
     let annotations = &got["metadata"]["annotations"];
     let tag = crate::restart::tag::content("v-1", "d1");
     assert_eq!(annotations["splitvault.dev/content"], json!(format!("web={tag}")));
     assert_eq!(
         annotations["splitvault.dev/restarted-for"],
         "web=0123456789abcdef"
+    );
+    // It will have that of the next object of this name.
+    object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    let waits = patched(&pod, &Cluster::new(vec![object]).admit(&pod).await);
+    assert_eq!(
+        waits["metadata"]["annotations"].get("splitvault.dev/content"),
+        None
     );
 }
