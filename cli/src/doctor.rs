@@ -6,7 +6,10 @@ mod diagnose;
 mod evidence;
 mod finding;
 mod gate;
+mod log;
 mod marker;
+mod processes;
+mod reaction;
 #[cfg(test)]
 mod tests;
 

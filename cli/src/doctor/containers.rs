@@ -1,5 +1,7 @@
 //! Which container got the variables, which way. Pure; read from the spec, not from what an annotation says of it.
 
+use std::fmt;
+
 use serde_json::Value;
 use splitvault_api::{Format, Mode, Request, annotations};
 
@@ -11,6 +13,36 @@ use super::finding::{Finding, Level};
 const VOLUME: &str = "splitvault-env";
 /// What starts a container's command with the variables.
 const STARTER: &str = "/splitvault/splitvault-sidecar";
+
+/// How a container has the variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Way {
+    /// In its environment, by its command.
+    Command,
+    /// In its environment, by kubelet: so many.
+    Kubelet(usize),
+    /// As a file, or as a directory of files, which the sidecar keeps fresh.
+    File { path: String, is_directory: bool },
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command => to.write_str(
+                "in its environment, by its command (exec); `kubectl exec … env` does not show them",
+            ),
+            Self::Kubelet(count) => write!(to, "in its environment, by kubelet: {count}"),
+            Self::File {
+                path,
+                is_directory: true,
+            } => write!(to, "as files in {path}"),
+            Self::File {
+                path,
+                is_directory: false,
+            } => write!(to, "as a file, {path}"),
+        }
+    }
+}
 
 /// A finding for each container.
 pub(super) fn look(pod: &Value, request: &Request) -> Vec<Finding> {
@@ -64,12 +96,11 @@ fn container(container: &Value, is_init: bool, request: &Request) -> Finding {
     }
 }
 
-fn way(container: &Value, request: &Request) -> Option<String> {
+/// `None` when it has none.
+pub(super) fn way(container: &Value, request: &Request) -> Option<Way> {
     let list = |field: &str| container[field].as_array().into_iter().flatten();
     if container["command"][0] == STARTER && container["command"][1] == "exec" {
-        return Some(
-            "in its environment, by its command (exec); `kubectl exec … env` does not show them".to_owned(),
-        );
+        return Some(Way::Command);
     }
     let mount = list("volumeMounts").find(|mount| mount["name"] == VOLUME);
     if let (Mode::File, Some(mount)) = (request.mode, mount) {
@@ -77,13 +108,10 @@ fn way(container: &Value, request: &Request) -> Option<String> {
             let directory = text(&mount["mountPath"]).trim_end_matches('/');
             format!("{directory}/{}", usual_name(request.format))
         };
-        let path = request.path.clone().unwrap_or_else(usual);
-        let what = if request.format == Format::Files {
-            "as files in"
-        } else {
-            "as a file,"
-        };
-        return Some(format!("{what} {path}"));
+        return Some(Way::File {
+            path: request.path.clone().unwrap_or_else(usual),
+            is_directory: request.format == Format::Files,
+        });
     }
     let reads = |one: &&Value| {
         let from = &one["valueFrom"]["fileKeyRef"];
@@ -92,7 +120,7 @@ fn way(container: &Value, request: &Request) -> Option<String> {
     };
     match list("env").filter(reads).count() {
         0 => None,
-        count => Some(format!("in its environment, by kubelet: {count}")),
+        count => Some(Way::Kubelet(count)),
     }
 }
 

@@ -8,7 +8,7 @@ use splitvault_api::{Request, annotations};
 
 use super::evidence::Evidence;
 use super::finding::{Finding, Level};
-use super::{access, containers, gate, marker};
+use super::{access, containers, gate, marker, reaction};
 
 /// Annotations that the operator writes.
 const OURS: [&str; 4] = [
@@ -58,6 +58,7 @@ pub(super) fn diagnose(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(access::look(evidence, &request));
     if injected {
         findings.extend(gate::look(evidence));
+        findings.extend(reaction::look(evidence, &request));
     }
     findings
 }
@@ -75,11 +76,41 @@ pub(super) fn texts(map: &Value) -> BTreeMap<String, String> {
 /// `kubectl delete` where somebody makes the pod anew.
 pub(super) fn make_anew(pod: &Value) -> String {
     let (namespace, name) = place(pod);
-    let owners = pod["metadata"]["ownerReferences"].as_array();
-    if owners.is_some_and(|owners| owners.iter().any(|owner| owner["controller"] == true)) {
+    if owner(pod).is_some() {
         format!("kubectl -n {namespace} delete pod {name}   # its owner makes it anew")
     } else {
         format!("kubectl -n {namespace} replace --force -f MANIFEST   # nobody makes pod {name} anew")
+    }
+}
+
+/// `kubectl rollout restart` where the pod's workload can be told from the pod.
+pub(super) fn roll(pod: &Value) -> String {
+    let (namespace, _) = place(pod);
+    workload(pod).map_or_else(
+        || make_anew(pod),
+        |workload| format!("kubectl -n {namespace} rollout restart {workload}"),
+    )
+}
+
+/// Who makes the pod.
+pub(super) fn owner(pod: &Value) -> Option<&Value> {
+    let mut owners = pod["metadata"]["ownerReferences"].as_array()?.iter();
+    owners.find(|owner| owner["controller"] == true)
+}
+
+fn workload(pod: &Value) -> Option<String> {
+    let owner = owner(pod).filter(|owner| owner["apiVersion"] == "apps/v1")?;
+    let name = text(&owner["name"]);
+    match text(&owner["kind"]) {
+        "StatefulSet" => Some(format!("statefulset/{name}")),
+        "DaemonSet" => Some(format!("daemonset/{name}")),
+        // A Deployment calls its ReplicaSets by its own name and the hash of the template, which it makes a label too.
+        "ReplicaSet" => {
+            let hash = pod["metadata"]["labels"]["pod-template-hash"].as_str()?;
+            let deployment = name.strip_suffix(hash)?.strip_suffix('-')?;
+            Some(format!("deployment/{deployment}"))
+        }
+        _ => None,
     }
 }
 

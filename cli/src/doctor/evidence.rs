@@ -15,6 +15,10 @@ use crate::request::unreachable;
 const LIMIT: usize = 32;
 /// Events that are read.
 const EVENTS: u32 = 50;
+/// Lines of the log that are read: the newest, as far as kubelet still has them.
+const LINES: i64 = 200;
+/// Bytes of them, which is more than the sidecar makes of so many lines. Kubelet cuts off the end, which matters most.
+const BYTES: usize = 256 * 1024;
 
 /// The answer to one question.
 #[derive(Debug, Clone)]
@@ -48,7 +52,7 @@ pub(super) struct Evidence {
     pub(super) webhook: Looked<Value>,
     /// The pod's events, oldest first.
     pub(super) events: Looked<Vec<Told>>,
-    /// The last lines of the sidecar's log.
+    /// The last lines of the sidecar's log, each after the time at which it was written.
     pub(super) log: Looked<String>,
     /// Where Splitvault is installed.
     pub(super) operator_namespace: String,
@@ -94,16 +98,20 @@ fn named(pod: &Value) -> Vec<String> {
     let text = pod["metadata"]["annotations"][annotations::INJECT]
         .as_str()
         .unwrap_or_default();
+    let names = text.split(',').map(str::trim).filter(|name| is_name(name));
+    names.take(LIMIT).map(str::to_owned).collect()
+}
+
+/// Whether a VaultSecret can be named like this.
+pub(super) fn is_name(text: &str) -> bool {
     let plain = |name: &str| {
         let byte = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
         !name.is_empty() && name.len() <= 253 && !name.starts_with('.') && name.bytes().all(byte)
     };
-    let whole = |name: &&str| match name.split_once('/') {
+    match text.split_once('/') {
         Some((namespace, name)) => plain(namespace) && plain(name),
-        None => plain(name),
-    };
-    let names = text.split(',').map(str::trim).filter(whole);
-    names.take(LIMIT).map(str::to_owned).collect()
+        None => plain(text),
+    }
 }
 
 async fn webhook(client: &Client) -> Looked<Value> {
@@ -149,11 +157,17 @@ async fn log(client: &Client, namespace: &str, name: &str) -> Looked<String> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let params = LogParams {
         container: Some(SIDECAR.to_owned()),
-        tail_lines: Some(3),
-        limit_bytes: Some(4096),
+        tail_lines: Some(LINES),
+        limit_bytes: i64::try_from(BYTES).ok(),
+        timestamps: true,
         ..LogParams::default()
     };
-    looked(api.logs(name, &params).await)
+    match looked(api.logs(name, &params).await) {
+        Looked::Found(log) if log.len() >= BYTES => {
+            Looked::Failed(format!("its last {LINES} lines are longer than {BYTES} bytes"))
+        }
+        other => other,
+    }
 }
 
 fn looked<T>(answer: Result<T, kube::Error>) -> Looked<T> {

@@ -6,12 +6,10 @@ use super::SIDECAR;
 use super::diagnose::{place, text};
 use super::evidence::{Evidence, Looked};
 use super::finding::{Finding, Level};
+use super::log::{DELIVERED, STAYS, lines};
+use super::reaction;
 
 const LOG: &str = "log of container splitvault";
-/// What a sidecar says that has written what it got.
-const DELIVERED: &str = "delivered: ";
-/// What it says when it gets nothing newer.
-const STAYS: &str = "stays at ";
 /// Reasons that stay until a person changes something.
 const REFUSED: [&str; 3] = ["NotRequested", "NotAllowed", "Tampered"];
 /// Warnings that are repeated.
@@ -62,12 +60,14 @@ pub(super) fn look(evidence: &Evidence) -> Vec<Finding> {
     findings
 }
 
-/// The last line of the sidecar's log, where that may be read.
+/// The last line of the sidecar's log about its deliveries, where that may be read. What came of a reaction hides none.
 fn last_words(evidence: &Evidence) -> Option<&str> {
     let Looked::Found(log) = &evidence.log else {
         return None;
     };
-    log.lines().rev().find(|line| !line.trim().is_empty())
+    let mut newest = lines(log).rev();
+    let line = newest.find(|line| !line.text.trim().is_empty() && !reaction::is_about(line))?;
+    Some(line.text)
 }
 
 /// A container that does not start though the files are there.

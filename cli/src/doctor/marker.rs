@@ -12,6 +12,8 @@ use super::finding::{Finding, Level};
 
 /// The injected container's own variable with the VaultSecrets that it asks for.
 const VAULT_SECRETS: &str = "SPLITVAULT_VAULTSECRETS";
+/// The one with what it does once changed variables are in place.
+pub(super) const ON_CHANGE: &str = "SPLITVAULT_ON_CHANGE";
 /// The webhook for pods in its configuration.
 const WEBHOOK: &str = "pods.splitvault.dev";
 const CONFIG: &str = "MutatingWebhookConfiguration splitvault";
@@ -54,9 +56,14 @@ fn sidecar(pod: &Value) -> Option<&Value> {
 
 /// The VaultSecrets that the injected container asks for; `None` when there is no such container, or it does not say.
 pub(super) fn injected_for(pod: &Value) -> Option<&str> {
+    setting(pod, VAULT_SECRETS)
+}
+
+/// A variable of the injected container, with which the webhook steers it; `None` when it is not there or empty.
+pub(super) fn setting<'a>(pod: &'a Value, name: &str) -> Option<&'a str> {
     let mut env = sidecar(pod)?["env"].as_array()?.iter();
-    let names = env.find(|one| one["name"] == VAULT_SECRETS)?;
-    Some(text(&names["value"])).filter(|names| !names.is_empty())
+    let setting = env.find(|one| one["name"] == name)?;
+    Some(text(&setting["value"])).filter(|value| !value.is_empty())
 }
 
 /// What the annotation names now, where that is not what the pod was made with.

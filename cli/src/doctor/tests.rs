@@ -6,13 +6,14 @@ mod containers;
 mod gate;
 mod hostile;
 mod marker;
+mod reaction;
 
 use serde_json::{Value, json};
 use splitvault_api::VaultSecret;
 
 use super::diagnose::diagnose;
 use super::evidence::{Evidence, Looked};
-use super::finding::{Finding, Level, is_well};
+use super::finding::{Finding, Level, is_well, text};
 
 const HOSTILE: &str = "\u{1b}[2Jnothing\nforged: line";
 
@@ -21,7 +22,8 @@ fn pod() -> Value {
     json!({
         "metadata": {"name": "web-1", "namespace": "shop", "uid": "p-1", "creationTimestamp": "2026-01-02T00:00:00Z",
             "annotations": {"splitvault.dev/inject": "web", "splitvault.dev/injected": "0.1.0"},
-            "ownerReferences": [{"kind": "ReplicaSet", "name": "web", "controller": true}]},
+            "labels": {"pod-template-hash": "7d4b9"},
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-7d4b9", "controller": true}]},
         "spec": {"serviceAccountName": "web",
             "initContainers": [{"name": "splitvault"}],
             "containers": [{"name": "app", "command": ["/splitvault/splitvault-sidecar", "exec", "--", "server"]}]},
@@ -76,4 +78,16 @@ fn said(findings: &[Finding], level: Level, about: &str) -> Vec<String> {
 
 fn annotate(evidence: &mut Evidence, annotations: Value) {
     evidence.pod["metadata"]["annotations"] = annotations;
+}
+
+/// The command to go on with after the first finding about this that has one.
+fn next(findings: &[Finding], about: &str) -> String {
+    let mut about = findings.iter().filter(|one| one.about == about);
+    about.find_map(|one| one.next.clone()).unwrap()
+}
+
+/// As if the webhook had told the sidecar to do this after a change.
+fn sidecar_does(evidence: &mut Evidence, on_change: &str) {
+    evidence.pod["spec"]["initContainers"][0]["env"] =
+        json!([{"name": "SPLITVAULT_ON_CHANGE", "value": on_change}]);
 }
