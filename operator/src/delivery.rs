@@ -34,6 +34,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use kube::Client;
+use splitvault_api::located;
 use splitvault_vault::Vault;
 use splitvault_wire::{DELIVER_PATH, DeliverError, DeliverRequest, DeliverResponse, Reason};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -114,6 +115,32 @@ impl Refusal {
     }
 }
 
+/// A refusal, and what the VaultSecrets looked like then.
+struct Denied {
+    refusal: Refusal,
+    /// In the order of the request; `None` when it is not about them, or one of them is being processed.
+    faces: Option<Vec<Face>>,
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, faces: None }
+    }
+}
+
+impl Denied {
+    /// Whether the sidecar was told so already, and may be told of a change. It is not of one in another namespace, where
+    /// the refusal does not even say whether there is such a VaultSecret.
+    fn can_be_waited_for(&self, caller: &Caller, asked: &DeliverRequest) -> bool {
+        let reason = self.refusal.reason;
+        let is_own = |name: &String| located(&caller.namespace, name).0 == caller.namespace;
+        self.faces.is_some()
+            && reason.can_be_waited_for()
+            && asked.refused == Some(reason)
+            && asked.vault_secrets.iter().all(is_own)
+    }
+}
+
 /// What a request holds.
 struct Question<'a> {
     /// Where it comes from.
@@ -156,9 +183,9 @@ struct Gates {
 
 /// An outcome, and what it holds.
 struct Answered {
-    outcome: Outcome,
+    outcome: Result<Outcome, Denied>,
     place: Place<String>,
-    /// When the sidecar would rather wait than hear that it has everything.
+    /// When the sidecar would rather wait than hear what it knows.
     wait: Option<Prepared>,
 }
 
@@ -203,25 +230,28 @@ async fn deliver(State(shared): State<Arc<Shared>>, request: Request) -> Respons
             "no answer in time; will try again",
         )),
     };
-    let (reason, response) = match outcome {
+    let (reason, held) = match outcome {
         Ok((Answered { outcome, place, wait }, turn)) => match outcome {
-            Outcome::Delivered(answer, _) => match send(&answer, Held { turn, place }) {
-                Ok(response) => ("Delivered", response),
-                Err(refusal) => (refusal.reason.as_str(), refuse(refusal)),
+            Ok(Outcome::Delivered(answer, _)) => match send(&answer, Held { turn, place }) {
+                Ok(response) => ("Delivered", Err(response)),
+                Err(refusal) => (refusal.reason.as_str(), Err(refuse(refusal))),
             },
-            Outcome::Current(Current { faces, .. }) => {
-                drop((turn, place));
-                shared.deliveries.metrics.delivered("Current", start.elapsed());
-                return match wait.zip(faces) {
-                    Some((prepared, faces)) => shared.gates.waits.wait(prepared, faces).await,
-                    None => StatusCode::NO_CONTENT.into_response(),
-                };
+            Ok(Outcome::Current(Current { faces, .. })) => {
+                let nothing = || StatusCode::NO_CONTENT.into_response();
+                ("Current", wait.zip(faces).ok_or_else(nothing))
             }
+            Err(Denied { refusal, faces }) => (
+                refusal.reason.as_str(),
+                wait.zip(faces).ok_or_else(|| refuse(refusal)),
+            ),
         },
-        Err(refusal) => (refusal.reason.as_str(), refuse(refusal)),
+        Err(refusal) => (refusal.reason.as_str(), Err(refuse(refusal))),
     };
     shared.deliveries.metrics.delivered(reason, start.elapsed());
-    response
+    match held {
+        Ok((prepared, faces)) => shared.gates.waits.wait(prepared, faces).await,
+        Err(response) => response,
+    }
 }
 
 fn send(answer: &DeliverResponse, held: Held) -> Result<Response, Refusal> {

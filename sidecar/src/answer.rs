@@ -29,7 +29,7 @@ pub struct Answer {
 pub enum Answered {
     /// Something that is not held yet.
     New(Answer),
-    /// What is held is current.
+    /// What is held, be it variables or a refusal, was so until now.
     Current {
         /// After how long to ask again, when the operator has waited for a change or for its own end.
         again: Option<Duration>,
@@ -60,13 +60,13 @@ impl Ephemeral {
     }
 }
 
-/// Reads the answer to a question about these VaultSecrets, of which the answer with this tag is held.
+/// Reads the answer to a question about these VaultSecrets, to which "nothing new" may be an answer.
 pub(crate) async fn read<B>(
     response: Response<B>,
     key: &Ephemeral,
     pod_uid: &str,
     vault_secrets: &[String],
-    tag: Option<&str>,
+    may_be_held: bool,
 ) -> Result<Answered, AskError>
 where
     B: Body<Data = Bytes, Error = hyper::Error>,
@@ -75,7 +75,7 @@ where
     let body = collect(body).await?;
     match head.status {
         StatusCode::OK => {}
-        StatusCode::NO_CONTENT if tag.is_none() => {
+        StatusCode::NO_CONTENT if !may_be_held => {
             return Err(AskError::Malformed("no content, though nothing is held"));
         }
         StatusCode::NO_CONTENT => {

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use splitvault_crypto::{SecretBytes, SecretString};
-use splitvault_wire::{DELIVER_PATH, DeliverError, DeliverRequest, Problem};
+use splitvault_wire::{DELIVER_PATH, DeliverError, DeliverRequest, Problem, Reason};
 use zeroize::Zeroizing;
 
 use crate::answer::{self, Answered, Ephemeral};
@@ -137,6 +137,15 @@ pub struct Question<'a> {
     pub problem: Option<&'a Problem>,
     /// For how many seconds the operator may wait for a change.
     pub wait_seconds: Option<u32>,
+    /// With what it refused last, if it is to wait for the end of that.
+    pub refused: Option<Reason>,
+}
+
+impl Question<'_> {
+    /// Whether "nothing new" is an answer to it.
+    fn may_be_held(&self) -> bool {
+        self.tag.is_some() || self.refused.is_some()
+    }
 }
 
 impl Operator {
@@ -177,7 +186,8 @@ impl Operator {
         let key = Ephemeral::make()?;
         let request = self.request(&key, question)?;
         let (mut connection, response) = self.exchange(request, question.wait_seconds).await?;
-        let answer = answer::read(response, &key, &self.pod_uid, &self.vault_secrets, question.tag);
+        let held = question.may_be_held();
+        let answer = answer::read(response, &key, &self.pod_uid, &self.vault_secrets, held);
         let answer = within(EXCHANGE, answer).await?;
         if matches!(answer, Answered::Current { again: Some(after) } if after.is_zero())
             && within(EXCHANGE, connection.ready()).await.is_ok()
@@ -230,6 +240,7 @@ impl Operator {
             tag,
             problem,
             wait_seconds,
+            refused,
         } = question;
         let body = DeliverRequest {
             public_key: key.public(),
@@ -237,6 +248,7 @@ impl Operator {
             tag: tag.map(str::to_owned),
             problem: problem.cloned(),
             wait_seconds,
+            refused,
         };
         let body = serde_json::to_vec(&body).map_err(|_| AskError::Malformed("the question"))?;
         let mut request = Request::new(Full::from(body));

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use splitvault_wire::Problem;
 use splitvault_wire::pod::{BIN_DIRECTORY, CA_FILE, COPIED_BINARY, GAVE_UP};
+use splitvault_wire::{Problem, Reason};
 use tokio::sync::watch;
 
 use crate::answer::{Answer, Answered};
@@ -29,6 +29,10 @@ use crate::tls::UntrustedCa;
 
 /// Threads for name resolution: one that hangs, and one for the next try.
 const RESOLVERS: usize = 2;
+
+/// How long the operator may wait for the end of a refusal. What ends it without a change of a VaultSecret, such as another
+/// label of the pod, is seen after that.
+const REFUSED: Duration = Duration::from_secs(60);
 
 /// What no retry can heal.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +87,7 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
         known,
         tag: None,
         problem: None,
+        refused: None,
         backoff: Backoff::default(),
         changes,
         behind,
@@ -124,14 +129,19 @@ enum Next {
     Again(Duration),
     /// The operator did not wait.
     Refresh,
+    /// Nothing is refused any more, or the wait for that is over; after this.
+    Anew(Duration),
 }
 
 impl Next {
-    fn pause(&self, every: Duration) -> Duration {
-        match *self {
-            Self::Settle => pace::settle(every),
-            Self::Again(after) => pace::again(after, every),
-            Self::Refresh => pace::refresh(every),
+    /// The pause before the next question; `None` when there is no need to go on.
+    fn pause(&self, every: Option<Duration>) -> Option<Duration> {
+        match (self, every) {
+            (Self::Anew(after), _) => Some(pace::again(*after, REFUSED)),
+            (_, None) => None,
+            (Self::Settle, Some(every)) => Some(pace::settle(every)),
+            (Self::Again(after), Some(every)) => Some(pace::again(*after, every)),
+            (Self::Refresh, Some(every)) => Some(pace::refresh(every)),
         }
     }
 }
@@ -146,6 +156,8 @@ struct Attendant {
     tag: Option<String>,
     /// Why the last delivery could not be written; told to the operator with every question until one was.
     problem: Option<Problem>,
+    /// With what the operator refused last, when it can tell the end of that.
+    refused: Option<Reason>,
     reasons: Changes,
     backoff: Backoff,
     /// Counts the changes of files that the application may have read.
@@ -167,8 +179,11 @@ impl Attendant {
             let began_without = self.known.is_none();
             let pause = match self.round().await {
                 Ok(next) => {
-                    self.backoff.reset();
-                    self.settings.refresh.map(|every| next.pause(every))
+                    // What is refused again and again is asked for less and less often.
+                    if !matches!(next, Next::Anew(_)) {
+                        self.backoff.reset();
+                    }
+                    next.pause(self.settings.refresh)
                 }
                 Err(error) => self.pause_after(&error),
             };
@@ -189,6 +204,9 @@ impl Attendant {
     async fn round(&mut self) -> Result<Next, RoundError> {
         let answer = match self.ask().await? {
             Answered::New(answer) => answer,
+            Answered::Current { again } if self.refused.take().is_some() => {
+                return Ok(Next::Anew(again.unwrap_or_default()));
+            }
             Answered::Current { again } => {
                 self.settle();
                 return Ok(again.map_or(Next::Refresh, Next::Again));
@@ -205,19 +223,22 @@ impl Attendant {
         Ok(Next::Settle)
     }
 
-    /// With what is held, the operator may wait for a change.
+    /// With what is held, or refused, the operator may wait for a change.
     async fn ask(&self) -> Result<Answered, AskError> {
-        let every = self.settings.refresh.filter(|_| self.tag.is_some());
+        let held = self.settings.refresh.filter(|_| self.tag.is_some());
+        let every = self.refused.map_or(held, |_| Some(REFUSED));
         let question = Question {
             tag: self.tag.as_deref(),
             problem: self.problem.as_ref(),
             wait_seconds: every.map(pace::wait),
+            refused: self.refused,
         };
         self.operator.ask(question).await
     }
 
     /// What the operator has is there.
     fn settle(&mut self) {
+        self.refused = None;
         self.reasons.settle();
         self.problem = None;
         self.behind.send_replace(false);
@@ -246,9 +267,17 @@ impl Attendant {
         }
     }
 
-    /// A person has to mend a problem, but must hear of it first.
+    /// A person has to mend a problem, but must hear of it first. A refusal is asked for again at once, for the operator to
+    /// wait for its end; only when it does not there is nothing to gain from that.
     fn urgency(&mut self, error: &RoundError) -> Urgency {
         match error {
+            RoundError::Ask(AskError::Refused(refusal)) if refusal.reason.can_be_waited_for() => {
+                let told = self.refused == Some(refusal.reason);
+                self.refused = Some(refusal.reason);
+                if told { error.urgency() } else { Urgency::Soon }
+            }
+            // An application that has nothing yet is not kept waiting for the sake of others.
+            RoundError::Ask(AskError::WentAway(_)) if self.known.is_none() => Urgency::Soon,
             RoundError::Render(error) => {
                 let problem = Some(error.problem());
                 let told = self.problem == problem;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Problem, base64_bytes};
+use crate::{Problem, Reason, base64_bytes};
 
 /// Where the operator takes delivery requests.
 pub const DELIVER_PATH: &str = "/v1/deliver";
@@ -28,16 +28,20 @@ pub struct DeliverRequest {
     /// Why the files of the last delivery are not there, if they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
-    /// For how many seconds the operator may hold its answer back as long as that would be 204; a change ends the wait.
-    /// An operator that does not know this, or has no room, answers at once.
+    /// For how many seconds the operator may hold its answer back as long as that would be 204, or what the sidecar was
+    /// [`refused`](Self::refused) with; a change ends the wait. An operator that does not know this, or has no room, answers
+    /// at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_seconds: Option<u32>,
+    /// With what the sidecar was refused last, if it was and [that can be waited for](Reason::can_be_waited_for).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Reason>,
 }
 
 /// The answer with status 200. When the request's `tag` is that of the answer, the status is 204 and there is no body.
 ///
-/// A 204 with the header `Retry-After` (RFC 9110, section 10.2.3), in seconds, ends a wait: the sidecar asks again after
-/// that, on the same connection if it stays open. Without the header nothing was waited for, and it asks at its next
+/// A 204 with the header `Retry-After` (RFC 9110, section 10.2.3), in seconds, ends a wait, also one for the end of a
+/// refusal: the sidecar asks again after that, on the same connection if it stays open. Without the header nothing was waited for, and it asks at its next
 /// refresh.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,11 +71,12 @@ mod tests {
                 kind: crate::ProblemKind::TooLongForKubelet,
             }),
             wait_seconds: Some(60),
+            refused: Some(Reason::NotReady),
         };
         let json = serde_json::to_string(&request).unwrap();
         assert_eq!(
             json,
-            r#"{"publicKey":"Af/+","vaultSecrets":["web","db"],"tag":"t7","problem":{"kind":"TooLongForKubelet"},"waitSeconds":60}"#
+            r#"{"publicKey":"Af/+","vaultSecrets":["web","db"],"tag":"t7","problem":{"kind":"TooLongForKubelet"},"waitSeconds":60,"refused":"NotReady"}"#
         );
         assert_eq!(serde_json::from_str::<DeliverRequest>(&json).unwrap(), request);
     }
@@ -81,7 +86,7 @@ mod tests {
         let json = r#"{"publicKey":"","vaultSecrets":[]}"#;
         let request: DeliverRequest = serde_json::from_str(json).unwrap();
         assert_eq!((&request.tag, &request.problem), (&None, &None));
-        assert_eq!(request.wait_seconds, None);
+        assert_eq!((request.wait_seconds, request.refused), (None, None));
         assert_eq!(serde_json::to_string(&request).unwrap(), json);
     }
 

@@ -62,6 +62,12 @@ impl Reason {
         }
     }
 
+    /// Whether a change of a VaultSecret may be the end of it, so that the operator can tell when that is.
+    #[must_use]
+    pub const fn can_be_waited_for(self) -> bool {
+        matches!(self, Self::NotAllowed | Self::NotReady)
+    }
+
     /// The HTTP status that goes with it.
     #[must_use]
     pub const fn status(self) -> u16 {

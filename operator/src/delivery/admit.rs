@@ -70,6 +70,7 @@ mod tests {
     fn asks(names: &[&str]) -> DeliverRequest {
         DeliverRequest {
             wait_seconds: None,
+            refused: None,
             public_key: Vec::new(),
             vault_secrets: names.iter().map(|name| (*name).to_owned()).collect(),
             tag: None,

@@ -15,13 +15,14 @@ use super::admit::admit;
 use super::audit::{audit, audit_unknown};
 use super::board::Topic;
 use super::caller::{bearer, review};
+use super::face::Face;
 use super::grant::{Grant, grant, not_allowed};
 use super::pod::pod;
 use super::problem;
 use super::seal::seal;
 use super::select::select;
 use super::tag::{Stored, tag};
-use super::{Answered, Caller, Current, Deliveries, Gates, Outcome, Question, Refusal};
+use super::{Answered, Caller, Current, Deliveries, Denied, Gates, Outcome, Question, Refusal};
 use crate::controller::from_hex;
 use crate::fault::Fault;
 
@@ -38,6 +39,17 @@ enum Object {
     Remembered(Arc<VaultSecret>),
     /// What the API server has; `None` when there is none.
     Asked(Result<Option<Arc<VaultSecret>>, kube::Error>),
+}
+
+impl Object {
+    /// What it looks like, as far as that is known.
+    fn face(&self) -> Option<Face> {
+        match self {
+            Self::Closed | Self::Asked(Err(_)) => None,
+            Self::Remembered(object) => Face::of(Some(object)),
+            Self::Asked(Ok(object)) => Face::of(object.as_deref()),
+        }
+    }
 }
 
 impl Deliveries {
@@ -67,19 +79,18 @@ impl Deliveries {
             return Err(refusal);
         };
         // Before anything is looked at, so that no change after it is missed.
-        let may_wait = asked.tag.is_some() && asked.vault_secrets.len() <= MOST_WAITED_FOR;
+        let would_wait = asked.tag.is_some() || asked.refused.is_some();
+        let may_wait = would_wait && asked.vault_secrets.len() <= MOST_WAITED_FOR;
         let seconds = asked.wait_seconds.filter(|seconds| may_wait && *seconds > 0);
         let wait = seconds.and_then(|seconds| {
             let topics = topics(&caller, asked);
             gates.waits.prepare(&caller, token, seconds, topics, sitting)
         });
         let outcome = self.answer_pod(&caller, asked, &key).await;
-        audit(&caller, asked, outcome.as_ref());
-        Ok(Answered {
-            outcome: outcome?,
-            place,
-            wait,
-        })
+        audit(&caller, asked, outcome.as_ref().map_err(|denied| &denied.refusal));
+        let denied = outcome.as_ref().err();
+        let wait = wait.filter(|_| denied.is_none_or(|denied| denied.can_be_waited_for(&caller, asked)));
+        Ok(Answered { outcome, place, wait })
     }
 
     async fn answer_pod(
@@ -87,7 +98,7 @@ impl Deliveries {
         caller: &Caller,
         asked: &DeliverRequest,
         key: &PublicKey,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<Outcome, Denied> {
         // Side by side: nothing of the VaultSecrets is used before the pod is known to have asked for them.
         let (pod, objects) = tokio::join!(pod(&self.client, caller), self.objects(caller, asked, true));
         let pod = pod.map_err(|error| unavailable(error.into()))?;
@@ -108,15 +119,18 @@ impl Deliveries {
                     granted => granted,
                 };
                 match granted {
-                    Ok(grants) => self.deliver(caller, asked, &request, &grants, key).await,
-                    Err(refusal) => Err(refusal),
+                    Ok(grants) => {
+                        let delivered = self.deliver(caller, asked, &request, &grants, key).await;
+                        delivered.map_err(Denied::from)
+                    }
+                    Err(denied) => Err(denied),
                 }
             }
-            Err(refusal) => Err(refusal),
+            Err(refusal) => Err(refusal.into()),
         };
         // A pod that has its variables waits for nothing: that something is being processed passes by itself.
         let passes = |reason: Reason| reason == Reason::NotReady && asked.tag.is_some();
-        if let Err(refusal) = &outcome
+        if let Err(Denied { refusal, .. }) = &outcome
             && refusal.reason != Reason::PodNotFound
             && !passes(refusal.reason)
         {
@@ -289,12 +303,13 @@ fn grants(
     labels: &BTreeMap<String, String>,
     asked: &DeliverRequest,
     objects: Vec<Object>,
-) -> Result<Vec<Grant>, Refusal> {
+) -> Result<Vec<Grant>, Denied> {
     let asker = Asker {
         namespace: &caller.namespace,
         service_account: &caller.service_account,
         labels,
     };
+    let faces = objects.iter().map(Object::face).collect();
     let granted = asked.vault_secrets.iter().zip(objects).map(|(name, object)| {
         let topic = topic(asker.namespace, name);
         match object {
@@ -304,7 +319,8 @@ fn grants(
             Object::Asked(Err(error)) => Err(unavailable(error.into())),
         }
     });
-    granted.collect()
+    let granted: Result<_, _> = granted.collect();
+    granted.map_err(|refusal| Denied { refusal, faces })
 }
 
 /// The revision and the digest in the status.

@@ -46,6 +46,7 @@ mod tests {
         let vault_secret = vault_secret.map(str::to_owned);
         tell(&DeliverRequest {
             wait_seconds: None,
+            refused: None,
             public_key: Vec::new(),
             vault_secrets: vec!["web".to_owned(), "db".to_owned()],
             tag: None,

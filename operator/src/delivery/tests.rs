@@ -4,6 +4,7 @@ mod access;
 mod latest;
 mod picks;
 mod refusals;
+mod refused;
 mod trail;
 mod waiters;
 mod waits;
@@ -135,6 +136,7 @@ impl World {
     fn request(&self, tag: Option<&str>) -> Vec<u8> {
         let request = DeliverRequest {
             wait_seconds: None,
+            refused: None,
             public_key: self.key.public().to_bytes(),
             vault_secrets: vec!["web".to_owned()],
             tag: tag.map(str::to_owned),

@@ -1,4 +1,5 @@
-//! A question that is answered late: as long as its answer would be that nothing is new.
+//! A question that is answered late: as long as its answer would be that nothing is new, or the refusal that its sidecar
+//! has heard already.
 //!
 //! Before it waits, a question is checked as any other, token review included; what is kept of it then is which
 //! VaultSecrets it is about and what they look like. It holds none of the turns that answers share, no token, no key,

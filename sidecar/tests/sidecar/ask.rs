@@ -17,6 +17,7 @@ const HELD: Question<'_> = Question {
     tag: Some(TAG),
     problem: None,
     wait_seconds: None,
+    refused: None,
 };
 
 fn is_current(answer: Result<Answered, AskError>) -> bool {

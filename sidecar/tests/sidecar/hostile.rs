@@ -24,6 +24,7 @@ async fn an_answer_for_another_pod_or_key_does_not_open() {
         delivered(
             &DeliverRequest {
                 wait_seconds: None,
+                refused: None,
                 public_key,
                 ..request.clone()
             },

@@ -92,6 +92,71 @@ async fn access_that_ends_in_a_wait_leaves_the_files_and_is_told() {
     assert!(process.runs());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_refusal_is_waited_for_and_the_variables_are_there_then() {
+    for reason in [Reason::NotAllowed, Reason::NotReady] {
+        let (refused, told) = (Reply::Refuse(reason), Reply::Waited("0"));
+        for refresh in ["3600", "0"] {
+            let operator = Operator::start(&[refused.clone(), told.clone(), FIRST, Reply::Held]).await;
+            let _process = Process::attend(&operator, &[(pod::REFRESH, refresh), (pod::MODE, "file")]);
+            holds(&operator, 1).await;
+            let asked = operator.asked();
+            let said = |at: usize| {
+                (
+                    asked[at].request.refused,
+                    asked[at].request.wait_seconds.is_some(),
+                )
+            };
+            assert_eq!(
+                [said(0), said(1), said(2)],
+                [(None, false), (Some(reason), true), (None, false)],
+                "after the wait it asks what there is now"
+            );
+            let wait = asked[1].request.wait_seconds.unwrap();
+            assert!((54..=66).contains(&wait), "{wait}");
+            assert_eq!(asked[2].nth, 1, "on the connection on which it was told");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_is_told_once_however_often_it_is_waited_for() {
+    let refused = Reply::Refuse(Reason::NotReady);
+    let replies = [
+        refused.clone(),
+        Reply::Waited("0"),
+        refused.clone(),
+        Reply::Waited("0"),
+        refused,
+        Reply::Held,
+    ];
+    let operator = Operator::start(&replies).await;
+    let mut process = Process::attend(&operator, HOURLY);
+    eventually("it waits for the third time", || operator.asked().len() == 6).await;
+    assert_eq!(process.lines("no variables yet"), 1, "{}", process.log());
+    assert!(process.runs());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_that_goes_away_while_a_pod_without_variables_waits_is_asked_again_soon() {
+    let refused = Reply::Refuse(Reason::NotReady);
+    let operator = Operator::start(&[refused, Reply::Broken, FIRST, Reply::Held]).await;
+    let _process = Process::attend(&operator, HOURLY);
+    holds(&operator, 1).await;
+    assert_eq!(operator.asked()[2].request.refused, Some(Reason::NotReady));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_that_does_not_wait_is_asked_less_and_less_often() {
+    let operator = Operator::start(&[Reply::Refuse(Reason::NotAllowed)]).await;
+    let mut process = Process::attend(&operator, HOURLY);
+    eventually("it offers to wait", || operator.asked().len() == 2).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    // The pause is anything up to 20 seconds now.
+    assert!(operator.asked().len() <= 4, "{}", operator.asked().len());
+    assert!(process.runs());
+}
+
 #[tokio::test]
 async fn only_seconds_are_advice() {
     for (after, expected) in [

@@ -78,4 +78,12 @@ fn a_service_account_that_access_does_not_list_is_told_so() {
     allowed.apply(&namespace).unwrap();
     allowed.ready(&namespace);
     assert_eq!(allowed.variable(&namespace, "GREETING").unwrap(), b"hello");
+
+    // The pod that was refused starts by itself once its owner lets it have the VaultSecret.
+    let patch = r#"--patch={"spec":{"access":{"serviceAccounts":["web","default"]}}}"#;
+    namespace
+        .kubectl(&["patch", "vaultsecret", "web", "--type=merge", patch])
+        .unwrap();
+    workload.ready(&namespace);
+    assert_eq!(workload.variable(&namespace, "GREETING").unwrap(), b"hello");
 }

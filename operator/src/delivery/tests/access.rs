@@ -30,6 +30,7 @@ async fn asks(world: &World, token: &str, name: &str) -> (u16, Value) {
         tag: None,
         problem: None,
         wait_seconds: None,
+        refused: None,
     };
     let (status, body) = world.send(Some(token), serde_json::to_vec(&asked).unwrap()).await;
     (status, serde_json::from_slice(&body).unwrap_or_default())

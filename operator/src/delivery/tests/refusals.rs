@@ -124,6 +124,7 @@ async fn what_a_sidecar_could_not_write_is_told_in_one_event() {
         world.server.put(POD, pod("u-1", "web", inject));
         let request = DeliverRequest {
             wait_seconds: None,
+            refused: None,
             public_key: world.key.public().to_bytes(),
             vault_secrets: vec!["web".to_owned()],
             tag: None,
@@ -190,6 +191,7 @@ async fn hostile_bodies_are_refused_before_anyone_is_asked() {
     let xwing = KeyPair::make(Algorithm::XWing).unwrap();
     let request = DeliverRequest {
         wait_seconds: None,
+        refused: None,
         public_key: xwing.public().to_bytes(),
         vault_secrets: vec!["web".to_owned()],
         tag: None,

@@ -99,6 +99,7 @@ async fn client() {
         tag: Some(tag.to_owned()),
         problem: None,
         wait_seconds: Some(LONG),
+        refused: None,
     };
     let body = serde_json::to_vec(&asked).unwrap();
     let mut open = Vec::new();

@@ -29,7 +29,7 @@ impl Who {
         format!("pod{}", self.0)
     }
 
-    fn address(self) -> IpAddr {
+    pub(super) fn address(self) -> IpAddr {
         (0x0a00_0000_u32 + self.0).to_be_bytes().into()
     }
 
@@ -57,8 +57,14 @@ impl World {
             tag: tag.map(str::to_owned),
             problem: None,
             wait_seconds: wait,
+            refused: None,
         };
-        let body = Body::from(serde_json::to_vec(&asked).unwrap());
+        Self::sent(&asked, token, from)
+    }
+
+    /// As it arrives.
+    pub(super) fn sent(asked: &DeliverRequest, token: &str, from: IpAddr) -> Request {
+        let body = Body::from(serde_json::to_vec(asked).unwrap());
         let request = http::Request::post(DELIVER_PATH).header("authorization", format!("Bearer {token}"));
         let mut request = request.body(body).unwrap();
         request.extensions_mut().insert(Peer(from));
@@ -72,7 +78,7 @@ impl World {
         tokio::spawn(async move { router.oneshot(question).await.unwrap() })
     }
 
-    async fn until_waiting(&self, many: usize) {
+    pub(super) async fn until_waiting(&self, many: usize) {
         until(|| self.metrics.waiting() == many).await;
     }
 
@@ -100,7 +106,7 @@ impl World {
     }
 
     /// What comes of an event of the watch.
-    async fn told(&self) {
+    pub(super) async fn told(&self) {
         let topic = Topic {
             namespace: "shop".to_owned(),
             name: "web".to_owned(),
@@ -108,7 +114,7 @@ impl World {
         look(&self.latest, &self.board, &topic).await;
     }
 
-    fn ended(&self, how: &str) -> u64 {
+    pub(super) fn ended(&self, how: &str) -> u64 {
         let text = self.metrics.encode().unwrap();
         let line = format!("splitvault_waits_total{{reason=\"{how}\"}} ");
         text.lines()
@@ -129,7 +135,7 @@ pub(super) async fn until(mut is_so: impl FnMut() -> bool) {
 }
 
 /// The answer of a wait: its status and `Retry-After`.
-async fn answer(wait: JoinHandle<Response>) -> (u16, Option<u64>) {
+pub(super) async fn answer(wait: JoinHandle<Response>) -> (u16, Option<u64>) {
     let answer = tokio::time::timeout(Duration::from_secs(120), wait).await;
     let answer = answer.expect("it is never answered").unwrap();
     let after = answer.headers().get("retry-after");
@@ -137,7 +143,7 @@ async fn answer(wait: JoinHandle<Response>) -> (u16, Option<u64>) {
     (answer.status().as_u16(), after)
 }
 
-const A: Who = Who(1);
+pub(super) const A: Who = Who(1);
 
 /// One pod that has the current answer, whose tag this is.
 async fn settled() -> (World, String) {

@@ -31,6 +31,7 @@ impl Sidecar {
             tag: tag.map(str::to_owned),
             problem: None,
             wait_seconds: wait,
+            refused: None,
         };
         Ok(Self {
             pod,
