@@ -6,6 +6,7 @@ mod diagnose;
 mod evidence;
 mod finding;
 mod gate;
+mod lag;
 mod log;
 mod marker;
 mod processes;

@@ -8,7 +8,7 @@ use splitvault_api::{Request, annotations};
 
 use super::evidence::Evidence;
 use super::finding::{Finding, Level};
-use super::{access, containers, gate, marker, reaction};
+use super::{access, containers, gate, lag, marker, reaction};
 
 /// Annotations that the operator writes.
 const OURS: [&str; 4] = [
@@ -59,6 +59,7 @@ pub(super) fn diagnose(evidence: &Evidence) -> Vec<Finding> {
     if injected {
         findings.extend(gate::look(evidence));
         findings.extend(reaction::look(evidence, &request));
+        findings.extend(lag::look(evidence, &request));
     }
     findings
 }

@@ -4,18 +4,23 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 use splitvault_api::Request;
 
-use super::containers::way;
+use super::containers::{Way, way};
+use super::diagnose::text;
 use super::{SIDECAR, log};
 
 /// The first process of a container.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(super) struct Process<'a> {
+    /// The container's name.
+    pub(super) container: &'a str,
     /// When it began, to the second, where kubelet says so.
     pub(super) since: Option<Timestamp>,
+    /// Whether it has the variables in its environment, which is fixed when it begins.
+    pub(super) keeps: bool,
 }
 
 /// Those of native sidecars included.
-pub(super) fn running(pod: &Value, request: &Request) -> Vec<Process> {
+pub(super) fn running<'a>(pod: &'a Value, request: &Request) -> Vec<Process<'a>> {
     let kinds = [
         ("initContainers", "initContainerStatuses"),
         ("containers", "containerStatuses"),
@@ -30,12 +35,17 @@ pub(super) fn running(pod: &Value, request: &Request) -> Vec<Process> {
         .collect()
 }
 
-fn process(container: &Value, statuses: &Value, request: &Request) -> Option<Process> {
-    way(container, request)?;
+fn process<'a>(container: &'a Value, statuses: &Value, request: &Request) -> Option<Process<'a>> {
+    let way = way(container, request)?;
     let mut statuses = statuses.as_array()?.iter();
     let status = statuses.find(|one| one["name"] == container["name"])?;
     let running = status["state"]["running"].as_object()?;
     Some(Process {
+        container: text(&container["name"]),
         since: running.get("startedAt").and_then(|at| log::time(at.as_str()?)),
+        keeps: match way {
+            Way::Command | Way::Kubelet(_) => true,
+            Way::File { .. } => false,
+        },
     })
 }

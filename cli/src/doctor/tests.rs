@@ -5,6 +5,7 @@ mod asks;
 mod containers;
 mod gate;
 mod hostile;
+mod lag;
 mod marker;
 mod reaction;
 

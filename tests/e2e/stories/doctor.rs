@@ -1,7 +1,8 @@
-//! `splitvault doctor`, as somebody calls it whose pod has no variables.
+//! `splitvault doctor`, as somebody calls it whose pod has no variables, or those of before.
 
+use anyhow::ensure;
 use serde_json::Value;
-use splitvault_tests::{Kind, Namespace, Workload, run};
+use splitvault_tests::{Kind, Namespace, Workload, eventually, run};
 
 /// The exit code, and what it found.
 fn doctor(namespace: &Namespace, pod: &str) -> (Option<i32>, Value) {
@@ -86,4 +87,60 @@ fn a_misspelt_annotation_is_found_where_nobody_else_looks() {
         said(&read, "wrong", "splitvault.dev/injects").contains("splitvault.dev/inject"),
         "{read}"
     );
+}
+
+#[test]
+fn after_a_change_it_finds_an_application_that_was_not_told_and_a_process_that_is_behind() {
+    let namespace = Namespace::make("untold").unwrap();
+    let apply = |dotenv| {
+        let sealed = namespace.seal("web", dotenv, &[]).unwrap();
+        namespace.apply(&sealed).unwrap();
+    };
+    apply("GREETING=hello\n");
+    namespace.ready("web");
+    let behind = Workload::new(Kind::Deployment, "behind", "web").annotated("refresh", "1s");
+    behind.apply(&namespace).unwrap();
+    let behind = behind.ready(&namespace);
+    // Nobody listens on the port for discarding (RFC 863).
+    let deaf = Workload::new(Kind::Pod, "deaf", "web")
+        .annotated("mode", "file")
+        .annotated("refresh", "1s")
+        .annotated("on-change", "HTTP")
+        .annotated("on-change-url", "http://127.0.0.1:9/reload");
+    deaf.apply(&namespace).unwrap();
+    let deaf = deaf.ready(&namespace);
+    for pod in [&behind, &deaf] {
+        let (code, read) = doctor(&namespace, pod);
+        assert_eq!(code, Some(0), "{read}");
+        assert_eq!(
+            said(&read, "note", "container app"),
+            "",
+            "the first delivery: {read}"
+        );
+    }
+
+    apply("GREETING=changed\n");
+    eventually("the process is found to be behind", || {
+        let (code, read) = doctor(&namespace, &behind);
+        let told = said(&read, "note", "container app");
+        ensure!(code == Some(0) && told.contains("revision web:2"), "{read}");
+        ensure!(
+            read.to_string().contains("rollout restart deployment/behind"),
+            "{read}"
+        );
+        Ok(())
+    });
+    eventually("the application is found not to have been told", || {
+        let (code, read) = doctor(&namespace, &deaf);
+        let told = said(&read, "wrong", "splitvault.dev/on-change");
+        ensure!(
+            code == Some(1) && told.contains("POST http://127.0.0.1:9/reload failed"),
+            "{read}"
+        );
+        ensure!(
+            said(&read, "note", "container app").is_empty(),
+            "it reads a file: {read}"
+        );
+        Ok(())
+    });
 }
