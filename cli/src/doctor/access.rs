@@ -42,7 +42,9 @@ fn one(asker: &Asker<'_>, name: &str, looked: &Looked<VaultSecret>) -> Finding {
             finding.next(format!("kubectl -n {namespace} describe vaultsecret {own}"))
         }
         Looked::Missing => {
-            let message = format!("is not there in namespace {namespace}: the pod waits for it");
+            let message = format!(
+                "is not there in namespace {namespace}: a pod that has no variables yet waits for it, one that has them keeps them"
+            );
             Finding::new(Level::Wrong, about, message)
                 .next(format!("kubectl -n {namespace} get vaultsecrets"))
         }
