@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use splitvault_wire::pod::{BIN_DIRECTORY, CA_FILE, COPIED_BINARY, GAVE_UP};
 use splitvault_wire::{Problem, Reason};
@@ -129,15 +129,21 @@ enum Next {
     Again(Duration),
     /// The operator did not wait.
     Refresh,
-    /// Nothing is refused any more, or the wait for that is over; after this.
-    Anew(Duration),
+    /// Nothing is refused any more, or the wait for that is over.
+    Anew { waited: Duration, after: Duration },
 }
 
 impl Next {
+    /// Whether a refusal after it is the first one again. What is refused again and again, as its VaultSecret changes all the
+    /// time, is asked for less and less often.
+    fn is_calm(&self) -> bool {
+        !matches!(self, Self::Anew { waited, .. } if *waited < REFUSED / 10)
+    }
+
     /// The pause before the next question; `None` when there is no need to go on.
     fn pause(&self, every: Option<Duration>) -> Option<Duration> {
         match (self, every) {
-            (Self::Anew(after), _) => Some(pace::again(*after, REFUSED)),
+            (Self::Anew { after, .. }, _) => Some(pace::again(*after, REFUSED)),
             (_, None) => None,
             (Self::Settle, Some(every)) => Some(pace::settle(every)),
             (Self::Again(after), Some(every)) => Some(pace::again(*after, every)),
@@ -179,8 +185,7 @@ impl Attendant {
             let began_without = self.known.is_none();
             let pause = match self.round().await {
                 Ok(next) => {
-                    // What is refused again and again is asked for less and less often.
-                    if !matches!(next, Next::Anew(_)) {
+                    if next.is_calm() {
                         self.backoff.reset();
                     }
                     next.pause(self.settings.refresh)
@@ -202,10 +207,14 @@ impl Attendant {
 
     /// Asks once, and writes what is new.
     async fn round(&mut self) -> Result<Next, RoundError> {
+        let asked = Instant::now();
         let answer = match self.ask().await? {
             Answered::New(answer) => answer,
             Answered::Current { again } if self.refused.take().is_some() => {
-                return Ok(Next::Anew(again.unwrap_or_default()));
+                return Ok(Next::Anew {
+                    waited: asked.elapsed(),
+                    after: again.unwrap_or_default(),
+                });
             }
             Answered::Current { again } => {
                 self.settle();
@@ -326,5 +335,28 @@ impl Attendant {
             let _removed = self.target.remove(GAVE_UP);
         }
         late && self.settings.refresh.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_wait_that_lasted_makes_the_next_refusal_the_first_one() {
+        let waited = |seconds| Next::Anew {
+            waited: Duration::from_secs(seconds),
+            after: Duration::ZERO,
+        };
+        assert!(waited(60).is_calm() && Next::Settle.is_calm() && Next::Refresh.is_calm());
+        assert!(!waited(0).is_calm() && !waited(5).is_calm());
+    }
+
+    #[test]
+    fn a_container_that_delivers_once_goes_on_only_while_it_is_refused() {
+        assert_eq!(Next::Settle.pause(None), None);
+        let (waited, after) = (Duration::ZERO, Duration::from_secs(1));
+        let pause = Next::Anew { waited, after }.pause(None);
+        assert!(pause.is_some_and(|pause| pause >= after));
     }
 }
