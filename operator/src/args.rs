@@ -11,6 +11,7 @@ mod image_lookup;
 mod renewal;
 mod restart;
 mod rotation;
+mod webhook_clients;
 
 use crate::consent::Passage;
 use crate::kek::Choices;
@@ -21,6 +22,7 @@ pub use renewal::Renewal;
 pub(crate) use renewal::time;
 pub use restart::Restart;
 pub use rotation::Rotation;
+pub use webhook_clients::WebhookClients;
 
 /// Splits VaultSecrets into two stores, injects sidecars, and delivers to them.
 #[derive(Debug, Parser)]
@@ -74,6 +76,9 @@ pub struct Args {
     /// Where to listen.
     #[command(flatten)]
     pub listen: Listen,
+    /// Whom the webhook answers.
+    #[command(flatten)]
+    pub webhook_clients: WebhookClients,
     /// Pods of one namespace that may have VaultSecrets of another, if their owners consent too: FROM:TO, separated by
     /// commas. None by default.
     #[arg(

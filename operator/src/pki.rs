@@ -14,7 +14,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use arc_swap::ArcSwapOption;
 use rustls::crypto::aws_lc_rs;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig};
@@ -106,9 +107,20 @@ impl Certificates {
     /// # Errors
     /// When TLS 1.3 is not compiled in.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
+        self.server_config_for(WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// TLS 1.3 for clients that `clients` lets in.
+    ///
+    /// # Errors
+    /// When TLS 1.3 is not compiled in.
+    pub fn server_config_for(
+        &self,
+        clients: Arc<dyn ClientCertVerifier>,
+    ) -> Result<Arc<ServerConfig>, rustls::Error> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13])?
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_cert_resolver(Arc::new(Resolver(Arc::clone(&self.0))));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         // Clients connect once in a long while: a ticket would only keep a session secret around.

@@ -56,3 +56,5 @@ mod store;
 mod tour;
 #[path = "stories/waiting.rs"]
 mod waiting;
+#[path = "stories/webhook.rs"]
+mod webhook;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustls::ServerConfig;
 use splitvault_vault::Vault;
 use tokio::task::JoinSet;
 
@@ -19,6 +20,7 @@ use crate::names::VaultNames;
 use crate::serve::{Limits, serve};
 use crate::{controller, inject, webhook};
 
+const NO_TLS: &str = "cannot set up TLS 1.3";
 /// Open files for everything but those who wait: other connections, databases.
 const OTHER_FILES: usize = 4096;
 
@@ -84,13 +86,9 @@ impl Operator {
             // A sidecar asks a question or two on each.
             age: Duration::from_secs(60),
         };
-        self.serve(
-            tasks,
-            self.args.listen.delivery_listen,
-            delivery::router(deliveries),
-            limits,
-        )
-        .await
+        let config = self.certificates.server_config().context(NO_TLS)?;
+        let (address, router) = (self.args.listen.delivery_listen, delivery::router(deliveries));
+        self.serve(tasks, address, router, config, limits).await
     }
 
     pub(super) async fn serve_webhook(
@@ -128,13 +126,10 @@ impl Operator {
             // The API server keeps its own, and connects anew.
             age: Duration::from_secs(10 * 60),
         };
-        self.serve(
-            tasks,
-            self.args.listen.webhook_listen,
-            webhook::router(state),
-            limits,
-        )
-        .await
+        let clients = self.args.webhook_clients.verifier()?;
+        let config = self.certificates.server_config_for(clients).context(NO_TLS)?;
+        let (address, router) = (self.args.listen.webhook_listen, webhook::router(state));
+        self.serve(tasks, address, router, config, limits).await
     }
 
     async fn serve(
@@ -142,13 +137,10 @@ impl Operator {
         tasks: &mut JoinSet<()>,
         address: SocketAddr,
         router: axum::Router,
+        config: Arc<ServerConfig>,
         limits: Limits,
     ) -> anyhow::Result<()> {
         let listener = bind(address).await?;
-        let config = self
-            .certificates
-            .server_config()
-            .context("cannot set up TLS 1.3")?;
         let (metrics, shutdown) = (self.metrics.clone(), self.shutdown.clone());
         tracing::info!(server = limits.name, listen = %listener.local_addr()?, "listening");
         tasks.spawn(async move {

@@ -43,6 +43,7 @@ start_kube-apiserver() {
     --kubelet-client-key "$KUBE/kube-apiserver.key" --kubelet-preferred-address-types InternalIP \
     --service-account-issuer https://kubernetes.default.svc.cluster.local \
     --service-account-key-file "$KUBE/service-accounts.key" --service-account-signing-key-file "$KUBE/service-accounts.key" \
+    --admission-control-config-file "$CLUSTER_STATE/config/admission.yaml" \
     --audit-policy-file "$CLUSTER_STATE/config/audit.yaml" --audit-log-path "$CLUSTER_LOGS/audit.log" --audit-log-maxsize 1000 \
     --audit-log-maxbackup 1
 }

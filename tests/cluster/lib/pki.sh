@@ -4,11 +4,14 @@
 PKI=$CLUSTER_STATE/pki
 
 # sign NAME SUBJECT [SUBJECT-ALTERNATIVE-NAMES] makes a key and a certificate of the cluster's CA.
-sign() {
+sign() { sign_with ca "$@"; }
+
+# sign_with AUTHORITY NAME SUBJECT [SUBJECT-ALTERNATIVE-NAMES] does it with another one.
+sign_with() {
   local extensions="extendedKeyUsage=clientAuth,serverAuth"
-  [[ -z ${3:-} ]] || extensions+=$'\n'"subjectAltName=$3"
-  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$PKI/$1.key" -subj "$2" 2>/dev/null |
-    openssl x509 -req -CA "$PKI/ca.crt" -CAkey "$PKI/ca.key" -days 3650 -out "$PKI/$1.crt" -extfile <(printf '%s\n' "$extensions") 2>/dev/null
+  [[ -z ${4:-} ]] || extensions+=$'\n'"subjectAltName=$4"
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$PKI/$2.key" -subj "$3" 2>/dev/null |
+    openssl x509 -req -CA "$PKI/$1.crt" -CAkey "$PKI/$1.key" -days 3650 -out "$PKI/$2.crt" -extfile <(printf '%s\n' "$extensions") 2>/dev/null
 }
 
 # write_kubeconfig NAME FILE writes a kubeconfig with the certificate of that name.
@@ -33,6 +36,29 @@ users:
 END
 }
 
+# write_webhook_kubeconfig FILE writes what the API server shows to the operator's webhook; one for each such server, by its
+# name (https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#authenticate-apiservers).
+write_webhook_kubeconfig() {
+  cat >"$1" <<END
+apiVersion: v1
+kind: Config
+users:
+- name: splitvault-operator.splitvault-system.svc
+  user:
+    client-certificate-data: $(base64 -w0 "$PKI/webhook-client.crt")
+    client-key-data: $(base64 -w0 "$PKI/webhook-client.key")
+END
+}
+
+# An authority of its own: a certificate of the cluster's, which every node has one of, is not to count.
+make_webhook_client() {
+  local subject=/CN=splitvault-test-webhook-clients
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "$subject" \
+    -keyout "$PKI/webhook-client-ca.key" -out "$PKI/webhook-client-ca.crt" 2>/dev/null
+  sign_with webhook-client-ca webhook-client /CN=kube-apiserver
+  (umask 077 && write_webhook_kubeconfig "$PKI/webhook-client.kubeconfig")
+}
+
 make_pki() {
   [[ ! -e $PKI/complete ]] || return 0
   say "making certificates"
@@ -54,5 +80,6 @@ make_pki() {
     write_kubeconfig "$name" "$PKI/$name.kubeconfig"
   done
   (umask 077 && write_kubeconfig admin "$CLUSTER_KUBECONFIG")
+  make_webhook_client
   touch "$PKI/complete"
 }
