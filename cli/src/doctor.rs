@@ -6,11 +6,17 @@ mod diagnose;
 mod evidence;
 mod finding;
 mod gate;
+mod kubelet;
 mod lag;
 mod log;
 mod marker;
 mod processes;
 mod reaction;
+mod readers;
+mod remedy;
+mod restarts;
+mod rolled;
+mod stuck;
 #[cfg(test)]
 mod tests;
 

@@ -8,6 +8,7 @@ use splitvault_api::{Format, Mode, Request, annotations};
 use super::SIDECAR;
 use super::diagnose::text;
 use super::finding::{Finding, Level};
+use super::readers;
 
 /// The volume with the files.
 const VOLUME: &str = "splitvault-env";
@@ -52,7 +53,7 @@ pub(super) fn look(pod: &Value, request: &Request) -> Vec<Finding> {
         .map(|one| (one, true));
     let all = init.chain(list("containers").map(|one| (one, false)));
     let mut findings: Vec<_> = all
-        .map(|(one, is_init)| container(one, is_init, request))
+        .map(|(one, is_init)| container(pod, one, is_init, request))
         .collect();
     for wanted in request.containers.iter().flatten() {
         let about = format!("container {wanted}");
@@ -67,11 +68,16 @@ pub(super) fn look(pod: &Value, request: &Request) -> Vec<Finding> {
     findings
 }
 
-fn container(container: &Value, is_init: bool, request: &Request) -> Finding {
+fn container(pod: &Value, container: &Value, is_init: bool, request: &Request) -> Finding {
     let name = text(&container["name"]);
     let about = format!("container {name}");
     if let Some(way) = way(container, request) {
-        return Finding::new(Level::Well, about, format!("has the variables {way}"));
+        let unread = readers::refused(pod, container).filter(|_| !matches!(way, Way::Kubelet(_)));
+        let (level, message) = unread.map_or_else(
+            || has(status(pod, container), &way),
+            |unread| (Level::Wrong, unread),
+        );
+        return Finding::new(level, about, message);
     }
     let named = request
         .containers
@@ -94,6 +100,32 @@ fn container(container: &Value, is_init: bool, request: &Request) -> Finding {
             "has none, though it should: something changed the pod after it was injected, or it was added afterwards",
         ),
     }
+}
+
+/// A container that does not run has nothing: it gets what is there when it starts.
+fn has(status: Option<&Value>, way: &Way) -> (Level, String) {
+    let is = |when: &str, state: &str| status.is_some_and(|status| status[when][state].is_object());
+    let ended_well = status.is_some_and(|status| status["state"]["terminated"]["exitCode"] == 0);
+    if is("state", "running") {
+        (Level::Well, format!("has the variables {way}"))
+    } else if ended_well {
+        (Level::Well, format!("has ended well; it had the variables {way}"))
+    } else if is("state", "terminated") || is("lastState", "terminated") {
+        let message = format!("does not run now; each time that it starts, it gets the variables {way}");
+        (Level::Note, message)
+    } else {
+        let message =
+            format!("has not started; when the files are there and it starts, it gets the variables {way}");
+        (Level::Note, message)
+    }
+}
+
+/// What kubelet says of a container.
+pub(super) fn status<'a>(pod: &'a Value, container: &Value) -> Option<&'a Value> {
+    let statuses = ["initContainerStatuses", "containerStatuses"]
+        .into_iter()
+        .filter_map(|field| pod["status"][field].as_array());
+    statuses.flatten().find(|one| one["name"] == container["name"])
 }
 
 /// `None` when it has none.

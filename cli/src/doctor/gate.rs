@@ -2,16 +2,14 @@
 
 use serde_json::Value;
 
-use super::SIDECAR;
 use super::diagnose::{place, text};
-use super::evidence::{Evidence, Looked};
+use super::evidence::{Evidence, Looked, Told};
 use super::finding::{Finding, Level};
-use super::log::{DELIVERED, STAYS, lines};
-use super::reaction;
+use super::log::{DELIVERED, Line, lines};
+use super::{SIDECAR, kubelet, reaction, remedy, restarts, stuck};
 
-const LOG: &str = "log of container splitvault";
-/// Reasons that stay until a person changes something.
-const REFUSED: [&str; 3] = ["NotRequested", "NotAllowed", "Tampered"];
+/// What findings about the sidecar's words are about.
+pub(super) const LOG: &str = "log of container splitvault";
 /// Warnings that are repeated.
 const WARNINGS: usize = 3;
 
@@ -20,58 +18,66 @@ pub(super) fn look(evidence: &Evidence) -> Vec<Finding> {
     let pod = &evidence.pod;
     let statuses = |field: &str| pod["status"][field].as_array().into_iter().flatten();
     let Some(sidecar) = statuses("initContainerStatuses").find(|one| one["name"] == SIDECAR) else {
-        let phase = text(&pod["status"]["phase"]);
-        let message = format!(
-            "has not started (pod {phase}): no node has taken the pod, or kubelet has not come to it"
-        );
-        let mut findings =
-            vec![Finding::new(Level::Wrong, "container splitvault", message).next(describe(pod))];
-        findings.extend(said(evidence));
-        return findings;
+        return not_started(evidence);
     };
     let waiting: Vec<_> = statuses("containerStatuses")
         .filter(|one| !one["state"]["waiting"].is_null())
         .collect();
     let last = last_words(evidence);
-    if last.is_some_and(|line| line.contains(DELIVERED)) && !waiting.is_empty() {
-        let (level, state) = state(sidecar, false);
-        let mut findings = vec![Finding::new(
-            level,
-            "container splitvault",
-            format!("{state}, and has delivered"),
-        )];
+    let delivered = last.is_some_and(|line| line.text.contains(DELIVERED));
+    if delivered && !waiting.is_empty() {
+        let (level, state) = state(pod, sidecar, &[]);
+        let state = format!("{state}, and has delivered");
+        let mut findings = vec![Finding::new(level, "container splitvault", state)];
         findings.extend(waiting.into_iter().map(|one| by_itself(pod, one)));
         return findings;
     }
-    let (level, state) = state(sidecar, !waiting.is_empty());
+    let (level, state) = state(pod, sidecar, &waiting);
     let mut findings = vec![Finding::new(level, "container splitvault", state)];
-    if level != Level::Well {
-        findings.extend(said(evidence));
-        findings.extend(log(evidence));
-        if let Some(last) = findings.last_mut() {
-            last.next = last.next.take().or_else(|| Some(describe(pod)));
-        }
-    } else if let Some(line) = last.filter(|line| line.contains(STAYS)) {
-        // Whatever heals by itself may have done so since.
-        let refused = REFUSED.iter().any(|reason| line.contains(reason));
-        let level = if refused { Level::Wrong } else { Level::Note };
-        findings.push(Finding::new(level, LOG, line).next(describe(pod)));
+    if level == Level::Well {
+        findings.extend(stuck::look(evidence, last));
+        return findings;
+    }
+    let told = waiting.iter().any(|one| kubelet::waits_for_files(one));
+    findings.extend(said(evidence, told));
+    findings.extend(log(evidence));
+    if let Some(last) = findings.last_mut() {
+        last.next = last.next.take().or_else(|| Some(lead(evidence)));
     }
     findings
 }
 
+fn not_started(evidence: &Evidence) -> Vec<Finding> {
+    let pod = &evidence.pod;
+    let phase = text(&pod["status"]["phase"]);
+    let message =
+        format!("has not started (pod {phase}): no node has taken the pod, or kubelet has not come to it");
+    let mut findings = vec![Finding::new(Level::Wrong, "container splitvault", message).next(describe(pod))];
+    findings.extend(said(evidence, false));
+    findings
+}
+
+/// To what the sidecar named last, or the newest warning that names something; else to all that is said of the pod.
+fn lead(evidence: &Evidence) -> String {
+    let last = last_words(evidence).and_then(|line| remedy::of(evidence, line.text));
+    let warned = || warnings(evidence).find_map(|event| remedy::of(evidence, &event.message));
+    last.or_else(warned).unwrap_or_else(|| describe(&evidence.pod))
+}
+
 /// The last line of the sidecar's log about its deliveries, where that may be read. What came of a reaction hides none.
-fn last_words(evidence: &Evidence) -> Option<&str> {
+fn last_words(evidence: &Evidence) -> Option<Line<'_>> {
     let Looked::Found(log) = &evidence.log else {
         return None;
     };
     let mut newest = lines(log).rev();
-    let line = newest.find(|line| !line.text.trim().is_empty() && !reaction::is_about(line))?;
-    Some(line.text)
+    newest.find(|line| !line.text.trim().is_empty() && !reaction::is_about(line))
 }
 
 /// A container that does not start though the files are there.
 fn by_itself(pod: &Value, container: &Value) -> Finding {
+    if kubelet::waits_for_files(container) {
+        return looks_again(pod, container);
+    }
     let waiting = &container["state"]["waiting"];
     let ended = &container["lastState"]["terminated"];
     let mut message = "waits, and not for its variables, which are there:".to_owned();
@@ -93,18 +99,30 @@ fn by_itself(pod: &Value, container: &Value) -> Finding {
     Finding::new(Level::Wrong, format!("container {container}"), message).next(next)
 }
 
-fn describe(pod: &Value) -> String {
+/// Kubelet looks for the files every few seconds, and says what it saw last until then.
+fn looks_again(pod: &Value, container: &Value) -> Finding {
+    let message = format!(
+        "waits: {} ({}); they are there now, and kubelet looks again within seconds",
+        wording(container),
+        kubelet::MEANING
+    );
+    let about = format!("container {}", text(&container["name"]));
+    Finding::new(Level::Wrong, about, message).next(describe(pod))
+}
+
+/// Kubelet's own words for why a container waits.
+fn wording(container: &Value) -> String {
+    let waiting = &container["state"]["waiting"];
+    format!("{}, {}", text(&waiting["reason"]), text(&waiting["message"]))
+}
+
+pub(super) fn describe(pod: &Value) -> String {
     let (namespace, name) = place(pod);
     format!("kubectl -n {namespace} describe pod {name}")
 }
 
-fn state(sidecar: &Value, waits: bool) -> (Level, String) {
-    let restarts = sidecar["restartCount"].as_i64().unwrap_or(0);
-    let again = if restarts > 0 {
-        format!(", restarted {restarts} times")
-    } else {
-        String::new()
-    };
+fn state(pod: &Value, sidecar: &Value, waiting: &[&Value]) -> (Level, String) {
+    let again = restarts::told(pod, sidecar);
     let state = &sidecar["state"];
     if let Some(reason) = state["waiting"]["reason"].as_str() {
         let message = text(&state["waiting"]["message"]);
@@ -125,45 +143,59 @@ fn state(sidecar: &Value, waits: bool) -> (Level, String) {
             ),
         };
     }
-    if waits {
-        return (
-            Level::Wrong,
-            format!(
-                "runs{again}, and containers of the pod wait: for its files, or for something of their own"
-            ),
-        );
+    if waiting.is_empty() {
+        return (Level::Well, format!("runs{again}"));
     }
-    (Level::Well, format!("runs{again}"))
+    let for_files = waiting.iter().find(|one| kubelet::waits_for_files(one));
+    let what_for = for_files.map_or_else(
+        || "for its files, or for something of their own".to_owned(),
+        |one| format!("for its files ({}: {})", wording(one), kubelet::MEANING),
+    );
+    (
+        Level::Wrong,
+        format!("runs{again}, and containers of the pod wait: {what_for}"),
+    )
 }
 
-/// The newest warnings.
-fn said(evidence: &Evidence) -> Vec<Finding> {
-    let events = match &evidence.events {
-        Looked::Found(events) => events,
-        Looked::Forbidden => return vec![Finding::new(Level::Note, "events", "you may not read them")],
-        Looked::Failed(why) => {
-            return vec![Finding::new(
-                Level::Note,
-                "events",
-                format!("cannot be read: {why}"),
-            )];
-        }
-        Looked::Missing => return Vec::new(),
-    };
-    let warnings = events.iter().rev().filter(|event| event.warning).take(WARNINGS);
-    let finding = |event: &super::evidence::Told| {
-        Finding::new(
+/// The newest warnings, without kubelet's about the files where those were told of.
+fn said(evidence: &Evidence, told: bool) -> Vec<Finding> {
+    let is_new = |event: &&Told| !told || !kubelet::is_about_files(&event.message);
+    match &evidence.events {
+        Looked::Found(_) => warnings(evidence)
+            .filter(is_new)
+            .take(WARNINGS)
+            .map(warning)
+            .collect(),
+        Looked::Forbidden => vec![Finding::new(Level::Note, "events", "you may not read them")],
+        Looked::Failed(why) => vec![Finding::new(
             Level::Note,
-            format!("event {}", event.reason),
-            event.message.clone(),
-        )
+            "events",
+            format!("cannot be read: {why}"),
+        )],
+        Looked::Missing => Vec::new(),
+    }
+}
+
+fn warning(event: &Told) -> Finding {
+    let mut message = event.message.clone();
+    if kubelet::is_about_files(&message) {
+        message.push_str(&format!(": {}", kubelet::MEANING));
+    }
+    Finding::new(Level::Note, format!("event {}", event.reason), message)
+}
+
+/// Warnings about the pod, newest first.
+pub(super) fn warnings(evidence: &Evidence) -> impl Iterator<Item = &Told> {
+    let events = match &evidence.events {
+        Looked::Found(events) => events.as_slice(),
+        Looked::Missing | Looked::Forbidden | Looked::Failed(_) => &[],
     };
-    warnings.map(finding).collect()
+    events.iter().rev().filter(|event| event.warning)
 }
 
 fn log(evidence: &Evidence) -> Option<Finding> {
     match &evidence.log {
-        Looked::Found(_) => Some(Finding::new(Level::Note, LOG, last_words(evidence)?)),
+        Looked::Found(_) => Some(Finding::new(Level::Note, LOG, last_words(evidence)?.text)),
         Looked::Forbidden => Some(Finding::new(Level::Note, LOG, "you may not read it")),
         Looked::Missing | Looked::Failed(_) => None,
     }

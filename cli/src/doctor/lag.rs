@@ -9,15 +9,19 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 use splitvault_api::{OnChange, Request, VaultSecret, located};
 
-use super::diagnose::{owner, place, roll, text};
+use super::diagnose::{place, roll};
 use super::evidence::{Evidence, Looked, is_name};
 use super::finding::{Finding, Level};
 use super::log::{self, DELIVERED, Line, STAYS};
-use super::marker;
 use super::processes::{Process, running};
+use super::{marker, rolled};
 
 /// What the sidecar says when it starts and finds its files; their revisions follow.
 const FOUND: &str = "the files are there: ";
+
+/// Said where `onChange: Restart` is set and of no use.
+const LEFT_ALONE: &str = "; onChange: Restart leaves it alone, as it does Jobs and all pods that no Deployment, \
+                          StatefulSet, DaemonSet or Rollout makes";
 
 /// Revisions by VaultSecret.
 type Revisions<'a> = BTreeMap<&'a str, u64>;
@@ -108,29 +112,61 @@ fn advice(evidence: &Evidence, newer: &Revisions<'_>) -> (String, String) {
             format!("kubectl -n {namespace} get pod {name}"),
         );
     }
-    let mut secrets = evidence.secrets.iter();
-    if let Some((asked, _)) =
-        secrets.find(|(asked, found)| newer.contains_key(&**asked) && rolls(pod, asked, found))
-    {
-        let (_, own) = located(namespace, asked);
-        let advice = format!(
-            "Where its content has changed, VaultSecret {own} has the workload rolled (onChange: Restart)"
-        );
-        return (
-            advice,
-            format!("kubectl -n {namespace} describe vaultsecret {own}"),
-        );
+    match (asks_for_restart(evidence, newer), rolled::by(pod)) {
+        (Some(own), Some(workload)) => {
+            let reload = reload(pod).unwrap_or_default();
+            let advice = format!(
+                "{reload}Where its content has changed, onChange: Restart of VaultSecret {own} rolls {workload}"
+            );
+            (
+                advice,
+                format!("kubectl -n {namespace} describe vaultsecret {own}"),
+            )
+        }
+        (asks, workload) => {
+            let of_use = asks.is_none() && workload.is_some() && newer.keys().any(|asked| is_own(pod, asked));
+            let by_roll = match asks {
+                Some(_) => LEFT_ALONE,
+                None if of_use => ", or spec.onChange: Restart on the VaultSecret",
+                None => "",
+            };
+            (format!("{}{by_roll}", by_itself(pod)), roll(pod))
+        }
     }
-    let advice = "To have it get them by itself, set splitvault.dev/on-change: RestartContainers in the pod template, or \
-                  spec.onChange: Restart on the VaultSecret";
-    (advice.to_owned(), roll(pod))
 }
 
-/// Whether the operator rolls what made the pod when this VaultSecret changes.
-fn rolls(pod: &Value, asked: &str, found: &Looked<VaultSecret>) -> bool {
+/// How the pod gets what changes by itself.
+fn by_itself(pod: &Value) -> String {
+    let in_place = "splitvault.dev/on-change: RestartContainers in the pod template";
+    match reload(pod) {
+        Some(reload) => {
+            format!("{reload}To have it get them by itself, set splitvault.dev/mode: file, or {in_place}")
+        }
+        None => format!("To have it get them by itself, set {in_place}"),
+    }
+}
+
+/// That an application was told to reload brings it nothing that stands in an environment.
+fn reload(pod: &Value) -> Option<String> {
+    let setting = marker::setting(pod, marker::ON_CHANGE)?;
+    ["Signal", "HTTP"].contains(&setting).then(|| {
+        format!(
+            "A reload, as by splitvault.dev/on-change: {setting}, cannot bring them, as a process' environment is fixed. "
+        )
+    })
+}
+
+/// Whether the VaultSecret is of the pod's namespace: no other one's changes roll a workload.
+fn is_own(pod: &Value, asked: &str) -> bool {
     let (namespace, _) = place(pod);
-    let asks = matches!(found, Looked::Found(object) if object.spec.on_change == Some(OnChange::Restart));
-    let is_rolled = |kind| ["ReplicaSet", "StatefulSet", "DaemonSet"].contains(&kind);
-    let by_kind = owner(pod).is_some_and(|owner| is_rolled(text(&owner["kind"])));
-    asks && by_kind && located(namespace, asked).0 == namespace
+    located(namespace, asked).0 == namespace
+}
+
+/// A VaultSecret, of those that have something newer, that has workloads rolled when it changes.
+fn asks_for_restart<'a>(evidence: &'a Evidence, newer: &Revisions<'_>) -> Option<&'a str> {
+    let asks = |found: &Looked<VaultSecret>| matches!(found, Looked::Found(object) if object.spec.on_change == Some(OnChange::Restart));
+    let mut secrets = evidence.secrets.iter();
+    let (asked, _) = secrets
+        .find(|(asked, found)| newer.contains_key(&**asked) && is_own(&evidence.pod, asked) && asks(found))?;
+    Some(located("", asked).1)
 }

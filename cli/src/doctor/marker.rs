@@ -14,6 +14,8 @@ use super::finding::{Finding, Level};
 const VAULT_SECRETS: &str = "SPLITVAULT_VAULTSECRETS";
 /// The one with what it does once changed variables are in place.
 pub(super) const ON_CHANGE: &str = "SPLITVAULT_ON_CHANGE";
+/// The one with the mode of the files that it writes.
+pub(super) const FILE_MODE: &str = "SPLITVAULT_FILE_MODE";
 /// The webhook for pods in its configuration.
 const WEBHOOK: &str = "pods.splitvault.dev";
 const CONFIG: &str = "MutatingWebhookConfiguration splitvault";
@@ -49,7 +51,7 @@ pub(super) fn look(evidence: &Evidence, all: &BTreeMap<String, String>) -> Vec<F
 }
 
 /// The injected container.
-fn sidecar(pod: &Value) -> Option<&Value> {
+pub(super) fn sidecar(pod: &Value) -> Option<&Value> {
     let mut init = pod["spec"]["initContainers"].as_array()?.iter();
     init.find(|one| one["name"] == SIDECAR)
 }

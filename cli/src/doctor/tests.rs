@@ -8,12 +8,16 @@ mod hostile;
 mod lag;
 mod marker;
 mod reaction;
+mod readers;
+mod restarts;
+mod stuck;
+mod waits;
 
 use serde_json::{Value, json};
 use splitvault_api::VaultSecret;
 
 use super::diagnose::diagnose;
-use super::evidence::{Evidence, Looked};
+use super::evidence::{Evidence, Looked, Told};
 use super::finding::{Finding, Level, is_well, text};
 
 const HOSTILE: &str = "\u{1b}[2Jnothing\nforged: line";
@@ -91,4 +95,18 @@ fn next(findings: &[Finding], about: &str) -> String {
 fn sidecar_does(evidence: &mut Evidence, on_change: &str) {
     evidence.pod["spec"]["initContainers"][0]["env"] =
         json!([{"name": "SPLITVAULT_ON_CHANGE", "value": on_change}]);
+}
+
+fn warning(reason: &str, message: &str) -> Told {
+    Told {
+        warning: true,
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+/// As if kubelet waited with the application for the gate.
+fn app_waits(evidence: &mut Evidence) {
+    evidence.pod["status"]["containerStatuses"][0]["state"] =
+        json!({"waiting": {"reason": "CreateContainerConfigError", "message": "couldn't parse env file"}});
 }

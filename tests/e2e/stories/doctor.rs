@@ -57,12 +57,19 @@ fn it_tells_a_pod_that_has_its_variables_from_one_that_waits_and_one_that_never_
 
     let workload = Workload::new(Kind::Pod, "waits", "missing");
     workload.apply(&namespace).unwrap();
-    let (code, read) = doctor(&namespace, "waits");
-    assert_eq!(code, Some(1), "{read}");
-    assert!(
-        said(&read, "wrong", "VaultSecret missing").contains("not there"),
-        "{read}"
-    );
+    eventually("the pod that waits is explained", || {
+        let (code, read) = doctor(&namespace, "waits");
+        let gone = said(&read, "wrong", "VaultSecret missing");
+        ensure!(code == Some(1) && gone.contains("not there"), "{read}");
+        ensure!(said(&read, "ok", "container app").is_empty(), "it has nothing: {read}");
+        let app = said(&read, "note", "container app");
+        ensure!(app.contains("has not started"), "{read}");
+        let sidecar = said(&read, "wrong", "container splitvault");
+        ensure!(sidecar.contains("kubelet's wording for files"), "{read}");
+        let next = format!("kubectl -n {} get vaultsecret missing", namespace.name());
+        ensure!(read.to_string().contains(&format!("\"{next}\"")), "{read}");
+        Ok(())
+    });
 
     let workload = Workload::new(Kind::Pod, "plain", "web").plain();
     workload.apply(&namespace).unwrap();
@@ -141,6 +148,40 @@ fn after_a_change_it_finds_an_application_that_was_not_told_and_a_process_that_i
             said(&read, "note", "container app").is_empty(),
             "it reads a file: {read}"
         );
+        Ok(())
+    });
+}
+
+#[test]
+fn it_finds_a_pod_that_keeps_what_it_has_because_a_change_cannot_be_written() {
+    let namespace = Namespace::make("stuck").unwrap();
+    let apply = |dotenv| {
+        let sealed = namespace.seal("web", dotenv, &["--expose-names"]).unwrap();
+        namespace.apply(&sealed).unwrap();
+    };
+    apply("GREETING=hello\n");
+    namespace.ready("web");
+    let stuck = Workload::new(Kind::Pod, "stuck", "web").annotated("refresh", "1s");
+    stuck.apply(&namespace).unwrap();
+    let stuck = stuck.ready(&namespace);
+    assert_eq!(doctor(&namespace, &stuck).0, Some(0));
+
+    apply("GREETING=\"it's\"\n");
+    eventually("what cannot be written is found", || {
+        let (code, read) = doctor(&namespace, &stuck);
+        let told = said(&read, "wrong", "log of container splitvault");
+        ensure!(
+            code == Some(1) && told.contains("stays at web:1: kubelet cannot set"),
+            "{read}"
+        );
+        let event = said(&read, "note", "event ValueNotForKubelet");
+        ensure!(event.contains("single quote"), "{read}");
+        Ok(())
+    });
+    apply("GREETING=mended\n");
+    eventually("nothing is wrong any more", || {
+        let (code, read) = doctor(&namespace, &stuck);
+        ensure!(code == Some(0), "{read}");
         Ok(())
     });
 }

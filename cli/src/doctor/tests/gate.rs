@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::*;
-use crate::doctor::evidence::Told;
 
 #[test]
 fn a_pod_that_waits_shows_the_sidecars_state_and_the_last_words() {

@@ -104,7 +104,8 @@ fn a_process_that_began_later_has_what_was_delivered() {
     let ended = after(&[FIRST, CHANGE], |e| {
         e.pod["status"]["containerStatuses"][0]["state"] = json!({"terminated": {"startedAt": SINCE}});
     });
-    assert_eq!(said(&ended, Level::Note, ABOUT).len(), 0);
+    let told = said(&ended, Level::Note, ABOUT);
+    assert!(!told.concat().contains("of before"), "nothing runs: {told:?}");
 }
 
 #[test]
@@ -127,20 +128,86 @@ fn of_several_vault_secrets_those_that_changed_since_are_named() {
 fn one_that_will_be_restarted_by_itself_is_told_so() {
     let in_place = after(&[FIRST, CHANGE], |e| sidecar_does(e, "RestartContainers"));
     assert!(said(&in_place, Level::Note, ABOUT)[0].contains("on-change restarts it"));
-    let signalled = after(&[FIRST, CHANGE], |e| sidecar_does(e, "Signal"));
-    assert!(
-        said(&signalled, Level::Note, ABOUT)[0].contains("RestartContainers"),
-        "a signal changes no environment"
-    );
-
-    let rolled = |e: &mut Evidence| {
-        if let Looked::Found(object) = &mut e.secrets[0].1 {
-            object.spec.on_change = Some(splitvault_api::OnChange::Restart);
-        }
-    };
     let findings = after(&[FIRST, CHANGE], rolled);
-    assert!(said(&findings, Level::Note, ABOUT)[0].contains("VaultSecret web has the workload rolled"));
+    let told = &said(&findings, Level::Note, ABOUT)[0];
+    assert!(
+        told.ends_with(
+            "onChange: Restart of VaultSecret web rolls the Deployment or Rollout above the pod's ReplicaSet, if there is one"
+        ),
+        "{told}"
+    );
     assert_eq!(next(&findings, ABOUT), "kubectl -n shop describe vaultsecret web");
+}
+
+/// As if whoever wrote the VaultSecret wanted workloads rolled.
+fn rolled(evidence: &mut Evidence) {
+    if let Looked::Found(object) = &mut evidence.secrets[0].1 {
+        object.spec.on_change = Some(splitvault_api::OnChange::Restart);
+    }
+}
+
+#[test]
+fn a_reload_is_said_to_change_no_environment() {
+    for setting in ["Signal", "HTTP"] {
+        let told = after(&[FIRST, CHANGE], |e| sidecar_does(e, setting));
+        let told = &said(&told, Level::Note, ABOUT)[0];
+        let remedy = "splitvault.dev/mode: file, or splitvault.dev/on-change: RestartContainers";
+        assert!(
+            told.contains("A reload") && told.contains(setting) && told.contains(remedy),
+            "{told}"
+        );
+        let told = after(&[FIRST, CHANGE], |e| {
+            sidecar_does(e, setting);
+            rolled(e);
+        });
+        let told = &said(&told, Level::Note, ABOUT)[0];
+        assert!(
+            told.contains("A reload") && told.contains("of VaultSecret web rolls"),
+            "{told}"
+        );
+    }
+    assert!(!lags(&[FIRST, CHANGE])[0].contains("reload"));
+}
+
+#[test]
+fn on_change_restart_is_said_of_workloads_that_it_rolls_and_of_no_others() {
+    let by = |version: &str, kind: &str| json!([{"apiVersion": version, "kind": kind, "name": "x", "controller": true}]);
+    let told = |owners: &Value, change: fn(&mut Evidence)| {
+        let findings = after(&[FIRST, CHANGE], |e| {
+            e.pod["metadata"]["ownerReferences"] = owners.clone();
+            change(e);
+        });
+        said(&findings, Level::Note, ABOUT).concat()
+    };
+    for kind in ["StatefulSet", "DaemonSet"] {
+        let owners = by("apps/v1", kind);
+        assert!(
+            told(&owners, rolled).contains(&format!("rolls the pod's {kind}")),
+            "{kind}"
+        );
+        assert!(
+            told(&owners, |_| {}).contains("or spec.onChange: Restart on"),
+            "{kind}"
+        );
+    }
+    assert!(told(&by("argoproj.io/v1alpha1", "Rollout"), rolled).contains("rolls the pod's Rollout"));
+    for owners in [
+        Value::Null,
+        by("batch/v1", "Job"),
+        by("apps.kruise.io/v1", "StatefulSet"),
+        by("v1", "ReplicationController"),
+    ] {
+        let set = told(&owners, rolled);
+        assert!(
+            set.contains("onChange: Restart leaves it alone, as it does Jobs") && !set.contains("rolls"),
+            "{set}"
+        );
+        let unset = told(&owners, |_| {});
+        assert!(
+            unset.contains("RestartContainers") && !unset.contains("onChange"),
+            "of no use here: {unset}"
+        );
+    }
     let bare = after(&[FIRST, CHANGE], |e| {
         rolled(e);
         e.pod["metadata"]["ownerReferences"] = Value::Null;
@@ -148,6 +215,24 @@ fn one_that_will_be_restarted_by_itself_is_told_so() {
     assert!(
         next(&bare, ABOUT).contains("replace --force"),
         "nobody rolls a bare pod"
+    );
+}
+
+#[test]
+fn a_vault_secret_of_another_namespace_is_not_said_to_roll_anything() {
+    let log = [
+        "2026-01-02T00:00:03Z splitvault: delivered: other/web:1",
+        "2026-01-02T00:10:00Z splitvault: delivered: other/web:2",
+    ];
+    let findings = after(&log, |e| {
+        e.pod["metadata"]["annotations"]["splitvault.dev/inject"] = json!("other/web");
+        rolled(e);
+        e.secrets[0].0 = "other/web".to_owned();
+    });
+    let told = &said(&findings, Level::Note, ABOUT)[0];
+    assert!(
+        told.contains("RestartContainers") && !told.contains("onChange"),
+        "{told}"
     );
 }
 
