@@ -133,7 +133,7 @@ pub struct Operator {
 pub struct Question<'a> {
     /// Of the answer that is held, if one is.
     pub tag: Option<&'a str>,
-    /// What kept the last answer from being written.
+    /// What kept the last answer from being written, or the application from hearing of it.
     pub problem: Option<&'a Problem>,
     /// For how many seconds the operator may wait for a change.
     pub wait_seconds: Option<u32>,

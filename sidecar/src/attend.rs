@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use splitvault_wire::pod::{BIN_DIRECTORY, CA_FILE, COPIED_BINARY, GAVE_UP};
-use splitvault_wire::{Problem, Reason};
+use splitvault_wire::{Problem, ProblemKind, Reason};
 use tokio::sync::watch;
 
 use crate::answer::{Answer, Answered};
@@ -18,7 +18,7 @@ use crate::health::{self, Health};
 use crate::log::{self, Changes};
 use crate::pace::{self, Backoff, Urgency};
 use crate::place::{Placed, place};
-use crate::reaction::react;
+use crate::reaction::{failed, react};
 use crate::render::render;
 use crate::round::RoundError;
 use crate::settings::Settings;
@@ -77,6 +77,7 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
         Some(port) => Some((port, Health::of(another()?, missing))),
         None => None,
     };
+    let (failing, failure) = watch::channel(None);
     let reaction = settings.reaction.clone();
     let distance = settings.distance.unwrap_or_else(|| reaction.distance());
     let attendant = Attendant {
@@ -87,6 +88,7 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
         known,
         tag: None,
         problem: None,
+        failure,
         refused: None,
         backoff: Backoff::default(),
         changes,
@@ -96,7 +98,7 @@ pub(crate) fn attend(settings: Settings) -> Result<ExitCode, AttendError> {
         tokio::select! {
             () = stop.asked() => ExitCode::SUCCESS,
             () = attendant.attend() => ExitCode::SUCCESS,
-            code = react(&reaction, distance, &beside, seen.clone()) => code.into(),
+            code = react(&reaction, distance, &beside, seen.clone(), &failing) => code.into(),
             () = sweep(&beside, &modes, seen.clone()) => ExitCode::SUCCESS,
             () = health::serve(health) => ExitCode::SUCCESS,
         }
@@ -162,6 +164,8 @@ struct Attendant {
     tag: Option<String>,
     /// Why the last delivery could not be written; told to the operator with every question until one was.
     problem: Option<Problem>,
+    /// How the reaction to the last change failed; told with every question as well.
+    failure: watch::Receiver<Option<ProblemKind>>,
     /// With what the operator refused last, when it can tell the end of that.
     refused: Option<Reason>,
     reasons: Changes,
@@ -181,28 +185,45 @@ impl Attendant {
         }
         let first = pace::first(self.known.is_some(), self.settings.refresh);
         tokio::time::sleep(first).await;
+        let every = self.settings.refresh.unwrap_or(REFUSED);
+        let mut failures = self.failure.clone();
         loop {
-            let began_without = self.known.is_none();
-            let pause = match self.round().await {
-                Ok(next) => {
-                    if next.is_calm() {
-                        self.backoff.reset();
-                    }
-                    next.pause(self.settings.refresh)
+            let goes_on = tokio::select! {
+                goes_on = self.turn() => goes_on,
+                // Told soon, and not when the wait or the pause is over. An answer that is cut off comes again.
+                () = failed(&mut failures) => {
+                    tokio::time::sleep(pace::settle(every)).await;
+                    true
                 }
-                Err(error) => self.pause_after(&error),
             };
-            if began_without && self.known.is_some() && self.came_late() {
-                log::say(
-                    "written late: ending once, so that kubelet looks at the pod now; it starts this container again",
-                );
+            if !goes_on {
                 return;
             }
-            match pause {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return,
-            }
         }
+    }
+
+    /// One question and the pause after it; answers whether another one follows.
+    async fn turn(&mut self) -> bool {
+        let began_without = self.known.is_none();
+        let pause = match self.round().await {
+            Ok(next) => {
+                if next.is_calm() {
+                    self.backoff.reset();
+                }
+                next.pause(self.settings.refresh)
+            }
+            Err(error) => self.pause_after(&error),
+        };
+        if began_without && self.known.is_some() && self.came_late() {
+            log::say(
+                "written late: ending once, so that kubelet looks at the pod now; it starts this container again",
+            );
+            return false;
+        }
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+        }
+        pause.is_some()
     }
 
     /// Asks once, and writes what is new.
@@ -236,9 +257,14 @@ impl Attendant {
     async fn ask(&self) -> Result<Answered, AskError> {
         let held = self.settings.refresh.filter(|_| self.tag.is_some());
         let every = self.refused.map_or(held, |_| Some(REFUSED));
+        let failure = self.failure.borrow().map(|kind| Problem {
+            vault_secret: None,
+            kind,
+        });
         let question = Question {
             tag: self.tag.as_deref(),
-            problem: self.problem.as_ref(),
+            // Files that are not there matter more.
+            problem: self.problem.as_ref().or(failure.as_ref()),
             wait_seconds: every.map(pace::wait),
             refused: self.refused,
         };

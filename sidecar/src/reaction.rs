@@ -11,6 +11,7 @@ mod signal;
 
 use std::time::Duration;
 
+use splitvault_wire::ProblemKind;
 use splitvault_wire::pod::{CHANGED, RESTART_CODE};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -51,43 +52,54 @@ impl Reaction {
         }
     }
 
-    /// Does it, with a line of log; answers the code to end with, if it is to end.
-    async fn react(&self) -> Option<u8> {
-        match self {
-            Self::None => {}
+    /// Does it, with a line of log; answers the code to end with, if it is to end, or what the operator is told.
+    async fn react(&self) -> Result<Option<u8>, ProblemKind> {
+        let (tried, problem) = match self {
+            Self::None => return Ok(None),
             Self::Signal(signalling) => {
                 let tried = tries(|| std::future::ready(signalling.send())).await;
-                log::say(format_args!("changed variables are in place: {}", either(tried)));
+                (tried, ProblemKind::SignalFailed)
             }
-            Self::Http(call) => {
-                let tried = tries(|| call.send()).await;
-                log::say(format_args!("changed variables are in place: {}", either(tried)));
-            }
+            Self::Http(call) => (tries(|| call.send()).await, ProblemKind::HttpFailed),
             Self::RestartContainers => {
                 log::say(format_args!(
                     "changed variables are in place: ending with code {RESTART_CODE}, on which kubelet restarts all \
                      containers of this pod"
                 ));
-                return Some(RESTART_CODE);
+                return Ok(Some(RESTART_CODE));
             }
-        }
-        None
+        };
+        let failed = tried.is_err();
+        log::say(format_args!("changed variables are in place: {}", either(tried)));
+        if failed { Err(problem) } else { Ok(None) }
     }
 }
 
-/// Both are sentences.
-fn either(tried: Result<String, String>) -> String {
-    tried.unwrap_or_else(|failed| format!("{failed}; gave up after {TRIES} tries"))
+/// Why a try had no success, in a sentence for the log.
+#[derive(Debug)]
+enum Failed {
+    /// Another try may have one.
+    Passing(String),
+    /// No other try will.
+    Lasting(String),
+}
+
+/// All are sentences.
+fn either(tried: Result<String, Failed>) -> String {
+    match tried {
+        Ok(sentence) | Err(Failed::Lasting(sentence)) => sentence,
+        Err(Failed::Passing(sentence)) => format!("{sentence}; gave up after {TRIES} tries"),
+    }
 }
 
 /// Tries a few times, with pauses that double, until there is nothing to gain from another try.
-async fn tries<F>(mut attempt: impl FnMut() -> F) -> Result<String, String>
+async fn tries<F>(mut attempt: impl FnMut() -> F) -> Result<String, Failed>
 where
-    F: Future<Output = Result<String, String>>,
+    F: Future<Output = Result<String, Failed>>,
 {
     let mut tried = attempt().await;
     for number in 1..TRIES {
-        if tried.is_ok() {
+        if !matches!(tried, Err(Failed::Passing(_))) {
             break;
         }
         sleep(PAUSE * 2_u32.pow(number - 1)).await;
@@ -96,25 +108,39 @@ where
     tried
 }
 
-/// Waits for changes and reacts to them; comes back with the code to end with.
+/// Waits for changes and reacts to them; comes back with the code to end with. What failed is a `problem` until the next
+/// change, whose reaction is for all changes before it.
 pub(crate) async fn react(
     reaction: &Reaction,
     distance: Duration,
     target: &Target,
     mut changes: watch::Receiver<u64>,
+    problem: &watch::Sender<Option<ProblemKind>>,
 ) -> u8 {
     let mut last = Instant::now();
     while changes.changed().await.is_ok() {
+        problem.send_replace(None);
         sleep_until(last + distance).await;
         // Those that came meanwhile are in place too.
         changes.mark_unchanged();
-        let ends = reaction.react().await;
+        let reacted = reaction.react().await;
         last = Instant::now();
+        problem.send_replace(reacted.err());
         if !changes.has_changed().unwrap_or(false) {
             forget(target);
         }
-        if let Some(code) = ends {
+        if let Ok(Some(code)) = reacted {
             return code;
+        }
+    }
+    std::future::pending().await
+}
+
+/// Waits for the next failure of a reaction.
+pub(crate) async fn failed(problem: &mut watch::Receiver<Option<ProblemKind>>) {
+    while problem.changed().await.is_ok() {
+        if problem.borrow_and_update().is_some() {
+            return;
         }
     }
     std::future::pending().await

@@ -25,7 +25,7 @@ pub struct DeliverRequest {
     /// The [`DeliverResponse::tag`] of what the sidecar holds already, if it holds anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// Why the files of the last delivery are not there, if they are not.
+    /// Why the files of the last delivery are not there, if they are not, or what went wrong after a change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
     /// For how many seconds the operator may hold its answer back as long as that would be 204, or what the sidecar was
@@ -79,6 +79,22 @@ mod tests {
             r#"{"publicKey":"Af/+","vaultSecrets":["web","db"],"tag":"t7","problem":{"kind":"TooLongForKubelet"},"waitSeconds":60,"refused":"NotReady"}"#
         );
         assert_eq!(serde_json::from_str::<DeliverRequest>(&json).unwrap(), request);
+    }
+
+    #[test]
+    fn a_reaction_that_failed_is_one_word_and_one_of_a_newer_sidecar_is_no_error() {
+        for (word, kind) in [
+            ("SignalFailed", crate::ProblemKind::SignalFailed),
+            ("HttpFailed", crate::ProblemKind::HttpFailed),
+            ("Melted", crate::ProblemKind::Unknown),
+        ] {
+            let json = format!(
+                r#"{{"publicKey":"","vaultSecrets":["web"],"tag":"t7","problem":{{"kind":"{word}"}}}}"#
+            );
+            let request: DeliverRequest = serde_json::from_str(&json).unwrap();
+            let problem = request.problem.unwrap();
+            assert_eq!((problem.vault_secret, problem.kind), (None, kind));
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! What a sidecar could not do with a delivery: said with its next request, so that the pod's owner is told.
+//! What a sidecar could not do with a delivery, or after one: said with its next request, so that the pod's owner is told.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why the files of the last delivery are not there. Holds nothing secret: no name and no value of a variable.
+/// Why the files of the last delivery are not there, or who does not know of them. Holds nothing secret: no name and no
+/// value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
@@ -15,7 +16,7 @@ pub struct Problem {
     pub kind: ProblemKind,
 }
 
-/// A closed set, the same in requests and events.
+/// A closed set, the same in requests and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ProblemKind {
     /// A variable has a name that cannot be used.
@@ -30,6 +31,10 @@ pub enum ProblemKind {
     ValueNotForKubelet,
     /// More than kubelet reads of a file (KEP-3721).
     TooLongForKubelet,
+    /// The files are there, and the signal after a change did not reach those it is for.
+    SignalFailed,
+    /// The files are there, and the application did not take the call after a change.
+    HttpFailed,
     /// Of a newer sidecar. Never sent.
     #[serde(other)]
     Unknown,
@@ -37,16 +42,18 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind that a sidecar can tell of.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::UnusableName,
         Self::TooManyVariables,
         Self::ValueNotForFile,
         Self::NameNotForFile,
         Self::ValueNotForKubelet,
         Self::TooLongForKubelet,
+        Self::SignalFailed,
+        Self::HttpFailed,
     ];
 
-    /// The kind as it stands in JSON and in the reason of an event.
+    /// The kind as it stands in JSON and in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -56,6 +63,8 @@ impl ProblemKind {
             Self::NameNotForFile => "NameNotForFile",
             Self::ValueNotForKubelet => "ValueNotForKubelet",
             Self::TooLongForKubelet => "TooLongForKubelet",
+            Self::SignalFailed => "SignalFailed",
+            Self::HttpFailed => "HttpFailed",
             Self::Unknown => "Unknown",
         }
     }

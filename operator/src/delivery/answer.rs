@@ -144,6 +144,9 @@ impl Deliveries {
 
     /// The sidecar's problem, to the pod's owner. What it is about was vouched for.
     async fn pass_on(&self, caller: &Caller, asked: &DeliverRequest) {
+        if let Some(problem) = &asked.problem {
+            self.metrics.problem(problem.kind.as_str());
+        }
         if let Some((reason, note)) = problem::tell(asked) {
             self.events
                 .warn(&caller.reference(), "Deliver", reason, &note)

@@ -16,6 +16,7 @@ fn the_handbook_has_every_metric_and_no_other() {
     metrics.swept("Done", 1);
     metrics.requested("Rotate", "Done");
     drop(metrics.waits());
+    metrics.problem("HttpFailed");
     metrics.kek_up("names", "kms", true);
     metrics.kek_key("names", "kms", None, "sha256:00".to_owned());
     metrics.sealed("old", 1);

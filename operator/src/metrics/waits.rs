@@ -1,5 +1,6 @@
-//! Sidecars that wait for a change.
+//! Sidecars that wait for a change, and what they say went wrong.
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -7,10 +8,16 @@ use prometheus_client::registry::Registry;
 
 use super::{Metrics, Reason};
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Kind {
+    kind: &'static str,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Waits {
     waiting: Gauge,
     ended: Family<Reason, Counter>,
+    problems: Family<Kind, Counter>,
 }
 
 /// One wait, until it is said how it ended; when nobody says so, its client went away.
@@ -27,6 +34,11 @@ impl Waits {
             self.waiting.clone(),
         );
         registry.register("waits", "Waits that ended, by how", self.ended.clone());
+        registry.register(
+            "sidecar_problems",
+            "Questions of sidecars that told of a problem, by kind",
+            self.problems.clone(),
+        );
     }
 }
 
@@ -38,6 +50,11 @@ impl Metrics {
             metrics: self.clone(),
             reason: "Gone",
         }
+    }
+
+    /// A sidecar told of a problem with its question; the word comes from a closed set.
+    pub fn problem(&self, kind: &'static str) {
+        self.0.waits.problems.get_or_create(&Kind { kind }).inc();
     }
 
     /// How many wait now.

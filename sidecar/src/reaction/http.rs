@@ -14,6 +14,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::Failed;
+
 /// The longest time for a connection and the head of an answer.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -66,14 +68,14 @@ impl Call {
         })
     }
 
-    /// Calls once; both answers are sentences for the log.
-    pub(super) async fn send(&self) -> Result<String, String> {
+    /// Calls once; both answers are for the log.
+    pub(super) async fn send(&self) -> Result<String, Failed> {
         let called = timeout(LIMIT, self.post())
             .await
             .unwrap_or_else(|late| Err(late.into()));
         match called {
             Ok(status) => Ok(format!("POST {} answered with status {status}", self.url)),
-            Err(error) => Err(format!("POST {} failed: {error}", self.url)),
+            Err(error) => Err(Failed::Passing(format!("POST {} failed: {error}", self.url))),
         }
     }
 

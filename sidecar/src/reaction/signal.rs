@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::process;
+use super::{Failed, process};
 
 /// Which signal to send to whom.
 #[derive(Debug, Clone)]
@@ -56,29 +56,29 @@ pub fn signal_named(name: &str) -> Option<Signal> {
 }
 
 impl Signalling {
-    /// Sends it; both answers are sentences for the log, the error when another try may be of use.
-    pub(super) fn send(&self) -> Result<String, String> {
+    /// Sends it; both answers are for the log.
+    pub(super) fn send(&self) -> Result<String, Failed> {
         let Self {
             signal,
             name,
             process,
         } = self;
         let ids = process::named(process, Path::new("/proc"))
-            .map_err(|error| format!("cannot look for processes in /proc: {error}"))?;
+            .map_err(|error| Failed::Passing(format!("cannot look for processes in /proc: {error}")))?;
         let sent: Vec<_> = ids.into_iter().map(|id| kill(id, *signal)).collect();
         let count = |outcome: Result<(), Errno>| sent.iter().filter(|one| **one == outcome).count();
         match (count(Ok(())), count(Err(Errno::PERM))) {
-            (0, 0) => Err(format!(
+            (0, 0) => Err(Failed::Passing(format!(
                 "no process is named {process}, so {name} was not sent: see splitvault.dev/signal-process"
-            )),
+            ))),
             (sent, 0) => Ok(format!("sent {name} to {} named {process}", processes(sent))),
-            // The others would get it twice.
-            (sent, refused) => Ok(format!(
+            // With another try the others would get it twice.
+            (sent, refused) => Err(Failed::Lasting(format!(
                 "sent {name} to {} named {process}, and may not send it to {} more (EPERM): they run as another user; \
                  set the same runAsUser, other than 0, for the whole pod in its securityContext",
                 processes(sent),
                 refused
-            )),
+            ))),
         }
     }
 }
@@ -115,7 +115,9 @@ mod tests {
             name: "SIGKILL".to_owned(),
             process: "no-process-has-this-name".to_owned(),
         };
-        let sentence = signalling.send().unwrap_err();
+        let Err(Failed::Passing(sentence)) = signalling.send() else {
+            panic!("it may come")
+        };
         assert!(sentence.contains("no process is named") && sentence.contains("signal-process"));
     }
 }

@@ -67,7 +67,8 @@ fn changes_in_a_row_are_one_and_reactions_keep_their_distance() {
         let (call, calls) = application(&["200 OK"]).await;
         let (sender, changes) = watch::channel(0);
         let reaction = Reaction::Http(call);
-        let react = react(&reaction, DISTANCE, &target, changes);
+        let problem = watch::Sender::default();
+        let react = react(&reaction, DISTANCE, &target, changes, &problem);
         let story = async {
             for _ in 0..5 {
                 sender.send_modify(|count| *count += 1);
@@ -111,13 +112,74 @@ fn an_application_that_is_not_ready_is_called_again_a_few_times() {
 }
 
 #[test]
+fn a_failure_is_a_problem_until_the_next_change() {
+    run(async {
+        let (_directory, target) = target();
+        let (call, calls) = application(&["500", "500", "500", "500", "500", "200 OK"]).await;
+        let (sender, changes) = watch::channel(0);
+        let (problem, mut problems) = watch::channel(None);
+        let told = problems.clone();
+        let reaction = Reaction::Http(call);
+        let react = react(&reaction, DISTANCE, &target, changes, &problem);
+        let story = async {
+            sender.send_modify(|count| *count += 1);
+            failed(&mut problems).await;
+            assert_eq!(*told.borrow(), Some(ProblemKind::HttpFailed));
+            assert_eq!(calls.borrow().len(), 5, "not before it gave up");
+            sender.send_modify(|count| *count += 1);
+            until("it is over", || told.borrow().is_none()).await;
+            assert_eq!(
+                calls.borrow().len(),
+                5,
+                "the reaction to the change is yet to come"
+            );
+            until("it is called", || calls.borrow().len() == 6).await;
+            tokio::select! {
+                () = failed(&mut problems) => panic!("it was answered"),
+                () = sleep(DISTANCE) => assert!(told.borrow().is_none()),
+            }
+        };
+        tokio::select! {
+            _ = react => panic!("there is no reason to end"),
+            () = story => {}
+        }
+    });
+}
+
+#[test]
+fn a_signal_for_nobody_is_a_problem() {
+    run(async {
+        let nobody = Reaction::Signal(Signalling {
+            signal: signal_named("SIGKILL").unwrap(),
+            name: "SIGKILL".to_owned(),
+            process: "no-process-has-this-name".to_owned(),
+        });
+        assert_eq!(nobody.react().await, Err(ProblemKind::SignalFailed));
+        assert_eq!(Reaction::None.react().await, Ok(None));
+    });
+}
+
+#[test]
+fn what_no_other_try_can_change_is_tried_once() {
+    run(async {
+        let mut count = 0;
+        let tried = tries(|| {
+            count += 1;
+            std::future::ready(Err(Failed::Lasting("refused".to_owned())))
+        });
+        assert_eq!(either(tried.await), "refused");
+        assert_eq!(count, 1);
+    });
+}
+
+#[test]
 fn an_application_that_never_answers_is_not_waited_for() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let call = Call::to(&format!("http://127.0.0.1:{port}")).unwrap();
         let started = Instant::now();
-        let failed = call.send().await.unwrap_err();
+        let failed = either(tries(|| call.send()).await);
         assert!(failed.contains("no answer"), "{failed}");
         assert!(started.elapsed() >= Duration::from_secs(5));
     });
@@ -132,7 +194,8 @@ fn the_sign_stays_until_the_application_was_told() {
         let (sender, changes) = watch::channel(0);
         sender.send_modify(|count| *count += 1);
         let reaction = Reaction::Http(call);
-        let react = react(&reaction, DISTANCE, &target, changes);
+        let problem = watch::Sender::default();
+        let react = react(&reaction, DISTANCE, &target, changes, &problem);
         let story = async {
             sleep(DISTANCE / 2).await;
             assert!(target.has(CHANGED));
@@ -153,7 +216,14 @@ fn a_restart_is_an_end_with_its_code_and_without_the_sign() {
         target.write(CHANGED, b"").unwrap();
         let (sender, changes) = watch::channel(0);
         sender.send_modify(|count| *count += 1);
-        let code = react(&Reaction::RestartContainers, DISTANCE, &target, changes).await;
+        let code = react(
+            &Reaction::RestartContainers,
+            DISTANCE,
+            &target,
+            changes,
+            &watch::Sender::default(),
+        )
+        .await;
         assert_eq!(code, RESTART_CODE);
         assert!(!target.has(CHANGED), "or all containers would restart for ever");
     });
@@ -166,7 +236,8 @@ fn nothing_is_a_reaction_too() {
         target.write(CHANGED, b"").unwrap();
         let (sender, changes) = watch::channel(0);
         sender.send_modify(|count| *count += 1);
-        let react = react(&Reaction::None, Duration::ZERO, &target, changes);
+        let problem = watch::Sender::default();
+        let react = react(&Reaction::None, Duration::ZERO, &target, changes, &problem);
         tokio::select! {
             _ = react => panic!("there is no reason to end"),
             () = until("the sign is gone", || !target.has(CHANGED)) => {}

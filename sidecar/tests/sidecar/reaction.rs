@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use splitvault_wire::pod;
+use splitvault_wire::{Problem, ProblemKind, pod};
 
-use crate::operator::{Operator, POD, Reply};
+use crate::operator::{Asked, Operator, POD, Reply, TAG};
 use crate::process::{Process, eventually, program};
 
 const FIRST: Reply = Reply::Web(1, &[("A", "first")]);
@@ -128,10 +128,30 @@ async fn who_may_not_send_a_signal_is_told_why() {
     sidecar.says("EPERM").await;
     sidecar.says("runAsUser").await;
     assert_eq!(application.notes(), "ready\n");
+    let told = || problems(&operator.asked()).contains(&Some(ProblemKind::SignalFailed));
+    eventually("the operator is told", told).await;
+    assert_eq!(sidecar.lines("EPERM"), 1, "it is tried once: {}", sidecar.log());
+}
+
+/// What each question told of.
+fn problems(asked: &[Asked]) -> Vec<Option<ProblemKind>> {
+    let kind = |problem: &Problem| {
+        assert_eq!(problem.vault_secret, None);
+        problem.kind
+    };
+    asked
+        .iter()
+        .map(|asked| asked.request.problem.as_ref().map(kind))
+        .collect()
 }
 
 /// An HTTP server on loopback that answers each request with 200 and keeps what was asked.
 fn server() -> (u16, Arc<Mutex<Vec<String>>>) {
+    broken_server(0)
+}
+
+/// The same, but the first requests are answered with 500.
+fn broken_server(failures: usize) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -142,8 +162,11 @@ fn server() -> (u16, Arc<Mutex<Vec<String>>>) {
             let mut request = vec![0; 4096];
             let length = tcp.read(&mut request).unwrap();
             let text = String::from_utf8_lossy(&request[..length]).into_owned();
-            requests.lock().unwrap().push(text);
-            let _gone = tcp.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            let mut requests = requests.lock().unwrap();
+            requests.push(text);
+            let status = if requests.len() > failures { 200 } else { 500 };
+            let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n");
+            let _gone = tcp.write_all(answer.as_bytes());
         }
     });
     (port, asked)
@@ -170,6 +193,61 @@ async fn a_call_comes_after_a_change_and_carries_nothing_of_it() {
         "{}",
         asked[0]
     );
+    let before = operator.asked().len();
+    eventually("it asks on", || operator.asked().len() > before + 1).await;
+    let told = problems(&operator.asked());
+    assert!(told.iter().all(Option::is_none), "nothing failed: {told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_fails_is_told_at_once_though_the_operator_holds_the_question() {
+    let operator = Operator::start(&[FIRST, SECOND, Reply::Held, THIRD, Reply::Held]).await;
+    let (port, calls) = broken_server(5);
+    let url = format!("http://127.0.0.1:{port}/-/reload");
+    let hourly = [(pod::REFRESH, "3600"), (pod::DISTANCE, "0")];
+    let call = [(pod::ON_CHANGE, "HTTP"), (pod::ON_CHANGE_URL, url.as_str())];
+    let mut sidecar = Process::attend(&operator, &[hourly, call].concat());
+    eventually("its question is held", || operator.asked().len() == 3).await;
+    eventually("it tells", || operator.asked().len() == 4).await;
+    assert!(
+        sidecar.log().contains("gave up after 5 tries"),
+        "{}",
+        sidecar.log()
+    );
+    eventually("it goes on after the next change", || operator.asked().len() == 5).await;
+    let asked = operator.asked();
+    let failed = Some(ProblemKind::HttpFailed);
+    assert_eq!(problems(&asked), [None, None, None, failed, None]);
+    assert_eq!(asked[3].request.tag.as_deref(), Some(TAG));
+    assert!(asked[3].request.wait_seconds.is_some(), "it waits on, as before");
+    assert!(
+        !serde_json::to_string(&asked[3].request)
+            .unwrap()
+            .contains("127.0.0.1")
+    );
+    assert_eq!(calls.lock().unwrap().len(), 6);
+    assert!(sidecar.runs());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_is_told_with_every_question_until_a_reaction_succeeds() {
+    let operator = Operator::start(&[FIRST, SECOND, Reply::Current]).await;
+    let (port, _) = broken_server(5);
+    let url = format!("http://127.0.0.1:{port}/-/reload");
+    let sidecar = attend(&operator, &[(pod::ON_CHANGE, "HTTP"), (pod::ON_CHANGE_URL, &url)]);
+    let failed = Some(ProblemKind::HttpFailed);
+    let told = || {
+        problems(&operator.asked())
+            .iter()
+            .filter(|told| **told == failed)
+            .count()
+    };
+    eventually("it is told again", || told() >= 2).await;
+    operator.reply(THIRD);
+    sidecar.says("answered with status 200").await;
+    let before = operator.asked().len();
+    eventually("it asks on", || operator.asked().len() > before + 1).await;
+    assert_eq!(problems(&operator.asked()).last(), Some(&None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -79,6 +79,34 @@ fn a_call_reaches_the_application() {
 }
 
 #[test]
+fn a_call_that_nobody_takes_is_an_event_on_the_pod() {
+    let namespace = scene("unheard");
+    let workload = Workload::new(Kind::Pod, "app", "web")
+        .annotated("mode", "file")
+        .annotated("refresh", "1m")
+        .annotated("on-change", "HTTP")
+        .annotated("on-change-url", "http://127.0.0.1:8080/-/reload");
+    workload.apply(&namespace).unwrap();
+    workload.ready(&namespace);
+    apply(&namespace, "GREETING=changed\n");
+    eventually("an event tells of it", || {
+        let events = namespace.kubectl(&[
+            "get",
+            "events",
+            "--field-selector=involvedObject.name=app,reason=ReactionFailed,type=Warning",
+            "--output=json",
+        ])?;
+        ensure!(
+            events.contains("on-change: HTTP") && events.contains("splitvault doctor pod"),
+            "{events}"
+        );
+        ensure!(!events.contains("127.0.0.1"), "a word of the pod's own: {events}");
+        Ok(())
+    });
+    sidecar_says(&namespace, "gave up after 5 tries");
+}
+
+#[test]
 fn all_containers_restart_in_the_same_pod() {
     let namespace = scene("in-place");
     let workload = Workload::new(Kind::Pod, "app", "web")

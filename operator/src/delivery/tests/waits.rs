@@ -9,6 +9,7 @@ use serde_json::json;
 use splitvault_crypto::SecretString;
 use splitvault_dotenv::{Dotenv, Name, Variable};
 use splitvault_vault::SourceDigestInput;
+use splitvault_wire::{Problem, ProblemKind};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
@@ -176,6 +177,37 @@ async fn no_change_ends_with_the_time_that_was_asked_for() {
     assert_eq!(answer(world.wait(A, &tag, 1)).await, (204, Some(0)));
     assert_eq!(world.ended("Elapsed"), 1);
     assert_eq!(answer(world.wait(A, &tag, 0)).await, (204, None), "as of old");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reaction_that_failed_is_told_in_one_event_and_its_question_is_held() {
+    let (world, tag) = settled().await;
+    let asked = DeliverRequest {
+        public_key: world.key.public().to_bytes(),
+        vault_secrets: vec!["web".to_owned()],
+        tag: Some(tag),
+        problem: Some(Problem {
+            vault_secret: None,
+            kind: ProblemKind::HttpFailed,
+        }),
+        wait_seconds: Some(LONG),
+        refused: None,
+    };
+    for _ in 0..2 {
+        let question = World::sent(&asked, &A.token(), A.address());
+        let router = world.router.clone();
+        let wait = tokio::spawn(async move { router.oneshot(question).await.unwrap() });
+        world.until_waiting(1).await;
+        wait.abort();
+        world.until_waiting(0).await;
+    }
+    let events = world.server.events();
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0]["reason"], "ReactionFailed");
+    assert_eq!(events[0]["regarding"]["name"], "pod-1");
+    assert_eq!(events[0]["type"], "Warning");
+    let counted = "splitvault_sidecar_problems_total{kind=\"HttpFailed\"} 2\n";
+    assert!(world.metrics.encode().unwrap().contains(counted));
 }
 
 #[tokio::test]
