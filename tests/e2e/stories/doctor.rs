@@ -61,7 +61,10 @@ fn it_tells_a_pod_that_has_its_variables_from_one_that_waits_and_one_that_never_
         let (code, read) = doctor(&namespace, "waits");
         let gone = said(&read, "wrong", "VaultSecret missing");
         ensure!(code == Some(1) && gone.contains("not there"), "{read}");
-        ensure!(said(&read, "ok", "container app").is_empty(), "it has nothing: {read}");
+        ensure!(
+            said(&read, "ok", "container app").is_empty(),
+            "it has nothing: {read}"
+        );
         let app = said(&read, "note", "container app");
         ensure!(app.contains("has not started"), "{read}");
         let sidecar = said(&read, "wrong", "container splitvault");
