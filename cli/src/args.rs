@@ -51,7 +51,9 @@ pub(crate) enum Command {
   vault-export | splitvault seal - --name web -n shop | kubectl apply -f -
   splitvault seal .env --name web -n shop --key-file splitvault.pub     without a cluster
 
-The payload opens only in the cluster whose key sealed it, and only as this name in this namespace.")]
+The payload opens only in the cluster whose key sealed it, and only as this name in this namespace.
+The whole manifest is written each time: to seal again, give options such as --expose-names and --service-account again, and
+add again what was added by hand (onChange, output, access).")]
     Seal(Seal),
     /// Say what is wrong with .env files, and what other tools would read differently
     #[command(after_help = "Examples:
