@@ -39,6 +39,13 @@ impl<K: Eq + Hash + Clone> Crowd<K> {
     }
 }
 
+impl<K: Eq + Hash> Place<K> {
+    /// Who is inside.
+    pub(crate) fn key(&self) -> &K {
+        &self.key
+    }
+}
+
 impl<K: Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
         let mut inside = self.crowd.inside.lock().unwrap_or_else(PoisonError::into_inner);

@@ -42,7 +42,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use board::Board;
-use body::Unsent;
+use body::{Kept, Unsent};
 pub use caller::Caller;
 use face::Face;
 pub use follow::follow;
@@ -55,7 +55,7 @@ use crate::crowd::{Crowd, Place};
 use crate::events::Events;
 use crate::latest::Latest;
 use crate::metrics::Metrics;
-use crate::serve::{Peer, Sitting};
+use crate::serve::{Peer, Sitting, Stay};
 
 /// From the first byte of a body to its last.
 const BODY: Duration = Duration::from_secs(5);
@@ -189,10 +189,10 @@ struct Answered {
     wait: Option<Prepared>,
 }
 
-/// What an answer holds until it is sent.
-struct Held {
+/// One of those that are answered at once, on a connection that stays until the answer is sent.
+struct Turn {
     turn: OwnedSemaphorePermit,
-    place: Place<String>,
+    stay: Option<Stay>,
 }
 
 /// `POST /v1/deliver`.
@@ -232,7 +232,7 @@ async fn deliver(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     };
     let (reason, held) = match outcome {
         Ok((Answered { outcome, place, wait }, turn)) => match outcome {
-            Ok(Outcome::Delivered(answer, _)) => match send(&answer, Held { turn, place }) {
+            Ok(Outcome::Delivered(answer, _)) => match send(&answer, turn, place) {
                 Ok(response) => ("Delivered", Err(response)),
                 Err(refusal) => (refusal.reason.as_str(), Err(refuse(refusal))),
             },
@@ -254,10 +254,11 @@ async fn deliver(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     }
 }
 
-fn send(answer: &DeliverResponse, held: Held) -> Result<Response, Refusal> {
+fn send(answer: &DeliverResponse, turn: Turn, place: Place<String>) -> Result<Response, Refusal> {
     let json = serde_json::to_vec(answer);
     let json = json.map_err(|_| Refusal::new(Reason::Unavailable, "the answer cannot be written"))?;
-    let body = Unsent::new(json, held.turn, held.place, SENDING);
+    let Turn { turn, stay } = turn;
+    let body = Unsent::new(json, turn, Kept { place, stay }, SENDING);
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json)], Body::new(body)).into_response())
 }
@@ -269,23 +270,30 @@ fn refuse(refusal: Refusal) -> Response {
 }
 
 impl Shared {
-    async fn answer(&self, request: Request) -> Result<(Answered, OwnedSemaphorePermit), Refusal> {
+    async fn answer(&self, request: Request) -> Result<(Answered, Turn), Refusal> {
         let busy = || Refusal::new(Reason::Unavailable, "the operator is busy; will try again");
-        let _place = self.queue.try_acquire().map_err(|_| busy())?;
         let (parts, body) = request.into_parts();
         let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
         let token = parts.headers.get(header::AUTHORIZATION).cloned();
+        let sitting = parts.extensions.get::<Sitting>();
+        let reading = sitting
+            .map(|sitting| sitting.read().ok_or_else(busy))
+            .transpose()?;
         let asked = read(parts.headers.get(header::CONTENT_LENGTH), body).await?;
+        drop(reading);
+        // Only now: a body may be as slow as its sender likes.
+        let _place = self.queue.try_acquire().map_err(|_| busy())?;
         let turn = Arc::clone(&self.at_once).acquire_owned().await;
         let turn = turn.map_err(|_| busy())?;
         let question = Question {
             peer,
             authorization: token.as_ref(),
             asked: &asked,
-            sitting: parts.extensions.get(),
+            sitting,
         };
         let answer = self.deliveries.answer(&question, &self.gates).await;
-        Ok((answer?, turn))
+        let stay = sitting.map(Sitting::stay);
+        Ok((answer?, Turn { turn, stay }))
     }
 }
 

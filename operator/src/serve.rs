@@ -1,6 +1,8 @@
 //! HTTP over TLS 1.3 on a listener, until told to stop: the shape of webhook and delivery.
 
+mod arrival;
 mod bench;
+mod line;
 
 use std::io;
 use std::net::IpAddr;
@@ -10,9 +12,9 @@ use std::time::Duration;
 use axum::Router;
 use http::Request;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
 use rustix::net::sockopt;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
@@ -25,13 +27,16 @@ use tower::ServiceExt as _;
 
 use crate::crowd::{Crowd, Place};
 use crate::metrics::Metrics;
+use arrival::{Answering, Arriving, arriving};
 use bench::Benches;
-pub use bench::{Bench, Sitting};
+pub use bench::{Bench, Sitting, Stay};
+use line::{Held, Holding, Line};
 
 /// From the first byte to the end of the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// From one request to the end of the headers of the next.
-const HEADERS: Duration = Duration::from_secs(60);
+/// From one request to the end of the headers of the next, over HTTP/1: a sidecar asks anew within a fraction of a
+/// second or connects again, and API servers speak HTTP/2.
+const HEADERS: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// For what is in flight when a connection's time is over.
 const GRACE: Duration = Duration::from_secs(20);
@@ -56,7 +61,8 @@ pub struct Peer(pub IpAddr);
 pub struct Limits {
     /// Its name in metrics.
     pub name: &'static str,
-    /// Connections at once; more are closed, and those of one address beyond its share.
+    /// Connections at once. For more, and for those of one address beyond its share, others give way on which no
+    /// complete request is being answered; where there are none, the newcomer is closed.
     pub connections: usize,
     /// Connections besides these whose requests are held back for long; see [`Sitting`].
     pub bench: usize,
@@ -77,7 +83,7 @@ pub async fn serve(
     metrics: Metrics,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let clients = TaskTracker::new();
+    let (clients, line) = (TaskTracker::new(), Arc::<Line>::default());
     let door = Arc::new(Door {
         acceptor: TlsAcceptor::from(config),
         router,
@@ -86,7 +92,12 @@ pub async fn serve(
         shutdown: shutdown.clone(),
         seats: Arc::new(Semaphore::new(limits.connections)),
         peers: Crowd::new((limits.connections / SHARE).max(1)),
-        benches: Benches::new(limits.bench, (limits.connections / SHARE).max(1)),
+        benches: Benches::new(
+            limits.bench,
+            (limits.connections / SHARE).max(1),
+            Arc::clone(&line),
+        ),
+        line,
     });
     loop {
         let accepted = tokio::select! {
@@ -121,6 +132,7 @@ struct Door {
     seats: Arc<Semaphore>,
     peers: Arc<Crowd<IpAddr>>,
     benches: Benches,
+    line: Arc<Line>,
 }
 
 /// What a connection has until it ends.
@@ -132,17 +144,38 @@ struct Seat {
 impl Door {
     async fn admit(&self, tcp: TcpStream, peer: Peer) {
         let name = self.limits.name;
-        let Some(share) = self.peers.enter(peer.0) else {
-            return self.metrics.handshake(name, "too_many_of_peer");
+        let Seat { seat, share } = match self.seat(peer.0) {
+            Ok(seat) => seat,
+            Err(outcome) => return self.metrics.handshake(name, outcome),
         };
-        let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
-            return self.metrics.handshake(name, "too_many");
-        };
-        let seat = Seat { seat, share };
+        let sitting = self.benches.seat(seat, share);
+        let attended = self.attend(tcp, peer, &sitting);
+        if sitting.displaced().run_until_cancelled(attended).await.is_none() {
+            self.metrics.handshake(name, "displaced");
+        }
+    }
+
+    /// A free seat, or that of the one connection which is longest in line; or why there is none.
+    fn seat(&self, peer: IpAddr) -> Result<Seat, &'static str> {
+        let free = || Arc::clone(&self.seats).try_acquire_owned().ok();
+        if let Some(share) = self.peers.enter(peer) {
+            let seat = free().or_else(|| seat_of(self.line.displace(Holding::has_seat)?.held));
+            return seat.map(|seat| Seat { seat, share }).ok_or("too_many");
+        }
+        // One that sits on the bench has no seat to hand on.
+        let any = self.seats.available_permits() > 0;
+        let of_use = |other: &Holding| other.is_from(peer) && (any || other.has_seat());
+        let Holding { held, share, .. } = self.line.displace(of_use).ok_or("too_many_of_peer")?;
+        let seat = seat_of(held).or_else(free).ok_or("too_many")?;
+        Ok(Seat { seat, share })
+    }
+
+    async fn attend(&self, tcp: TcpStream, peer: Peer, sitting: &Sitting) {
+        let name = self.limits.name;
         let outcome = match tokio::time::timeout(HANDSHAKE, self.handshake(tcp)).await {
             Ok(Ok(tls)) => {
                 self.metrics.handshake(name, "accepted");
-                return self.speak(tls, peer, seat).await;
+                return self.speak(tls, peer, sitting).await;
             }
             Ok(Err(_)) => "refused",
             Err(_) => "timed_out",
@@ -156,7 +189,7 @@ impl Door {
         self.acceptor.accept(tcp).await
     }
 
-    async fn speak(&self, tls: TlsStream<TcpStream>, peer: Peer, seat: Seat) {
+    async fn speak(&self, tls: TlsStream<TcpStream>, peer: Peer, sitting: &Sitting) {
         let mut http = Builder::new(TokioExecutor::new());
         http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
         http.http2()
@@ -164,30 +197,45 @@ impl Door {
             .keep_alive_interval(KEEP_ALIVE)
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(HEADER_BYTES);
-        let Seat { seat, share } = seat;
-        let sitting = self.benches.seat(peer.0, seat);
-        let place = sitting.clone();
-        let service = self
-            .router
-            .clone()
-            .map_request(move |mut request: Request<Incoming>| {
-                request.extensions_mut().insert(peer);
-                request.extensions_mut().insert(place.clone());
-                request
-            });
-        let service = TowerToHyperService::new(service);
+        let service = service_fn(|request: Request<Incoming>| {
+            let (request, answering) = announced(request, peer, sitting.clone());
+            let answer = self.router.clone().oneshot(request);
+            async move {
+                let _answering = answering;
+                answer.await
+            }
+        });
         let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(tls), service));
         // How a connection ends is its client's business.
         loop {
             tokio::select! {
-                _ended = connection.as_mut() => return drop((sitting, share)),
+                _ended = connection.as_mut() => return,
                 () = self.shutdown.cancelled() => break,
                 () = tokio::time::sleep(self.limits.age) => if !sitting.waits() { break },
             }
         }
         connection.as_mut().graceful_shutdown();
         let _ended = tokio::time::timeout(GRACE, connection).await;
-        drop((sitting, share));
+    }
+}
+
+/// Says where a request comes from, and keeps its connection from the end of its body until the response is there.
+fn announced(
+    request: Request<Incoming>,
+    peer: Peer,
+    sitting: Sitting,
+) -> (Request<Arriving<Incoming>>, Answering) {
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(peer);
+    parts.extensions.insert(sitting.clone());
+    let (body, answering) = arriving(body, sitting);
+    (Request::from_parts(parts, body), answering)
+}
+
+fn seat_of(held: Held) -> Option<OwnedSemaphorePermit> {
+    match held {
+        Held::Seat(seat) => Some(seat),
+        Held::Bench { .. } => None,
     }
 }
 

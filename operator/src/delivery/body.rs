@@ -2,7 +2,8 @@
 //!
 //! Whoever does not read an answer must not fill the operator's memory with answers. The turn, one of a few for all,
 //! is held for as long as the bulk of the body is in memory, and the pod's place until its last byte went to the
-//! connection: the pieces that a connection has taken but not sent hold it too.
+//! connection: the pieces that a connection has taken but not sent hold it too. So long the connection gives way to no
+//! other.
 
 use std::io;
 use std::pin::Pin;
@@ -16,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 
 use crate::crowd::Place;
+use crate::serve::Stay;
 
 /// What a connection takes at once, in bytes; it may copy some of them before it sends the first.
 const PIECE: usize = 16 * 1024;
@@ -25,8 +27,15 @@ pub(super) struct Unsent {
     bulk: Arc<Mutex<Option<Bulk>>>,
     /// How many bytes no connection has taken yet.
     left: usize,
-    place: Arc<Place<String>>,
+    kept: Arc<Kept>,
     timer: AbortHandle,
+}
+
+/// What is held until the last byte is sent.
+#[expect(dead_code, reason = "held for its drop")]
+pub(super) struct Kept {
+    pub(super) place: Place<String>,
+    pub(super) stay: Option<Stay>,
 }
 
 struct Bulk {
@@ -38,17 +47,12 @@ struct Bulk {
 /// What a connection has taken.
 struct Piece {
     bytes: Vec<u8>,
-    _place: Arc<Place<String>>,
+    _kept: Arc<Kept>,
 }
 
 impl Unsent {
     /// A body of these bytes. What was not taken when the time is over is never sent, and the connection breaks.
-    pub(super) fn new(
-        bytes: Vec<u8>,
-        turn: OwnedSemaphorePermit,
-        place: Place<String>,
-        time: Duration,
-    ) -> Self {
+    pub(super) fn new(bytes: Vec<u8>, turn: OwnedSemaphorePermit, kept: Kept, time: Duration) -> Self {
         let left = bytes.len();
         let bulk = Bulk {
             bytes,
@@ -64,7 +68,7 @@ impl Unsent {
         Self {
             bulk,
             left,
-            place: Arc::new(place),
+            kept: Arc::new(kept),
             timer: timer.abort_handle(),
         }
     }
@@ -103,7 +107,7 @@ impl Body for Unsent {
         self.left -= bytes.len();
         let piece = Piece {
             bytes,
-            _place: Arc::clone(&self.place),
+            _kept: Arc::clone(&self.kept),
         };
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))))
     }
@@ -155,7 +159,8 @@ mod tests {
     impl Scene {
         fn body(&self, bytes: Vec<u8>, time: Duration) -> Unsent {
             let turn = Arc::clone(&self.turns).try_acquire_owned().unwrap();
-            Unsent::new(bytes, turn, self.crowd.enter("u-1".to_owned()).unwrap(), time)
+            let place = self.crowd.enter("u-1".to_owned()).unwrap();
+            Unsent::new(bytes, turn, Kept { place, stay: None }, time)
         }
 
         fn has_place(&self) -> bool {

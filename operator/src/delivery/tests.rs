@@ -1,6 +1,7 @@
 //! Requests in, answers out, against a scripted API server and a real vault.
 
 mod access;
+mod crowded;
 mod latest;
 mod picks;
 mod refusals;

@@ -1,3 +1,5 @@
+mod crowded;
+
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
@@ -18,6 +20,7 @@ struct Served {
     address: SocketAddr,
     authority: Authority,
     certificates: Certificates,
+    metrics: Metrics,
     shutdown: CancellationToken,
     task: tokio::task::JoinHandle<io::Result<()>>,
 }
@@ -38,12 +41,20 @@ async fn served_for(router: Router, connections: usize, age: Duration) -> Served
         bench: connections,
         age,
     };
-    let config = certificates.server_config().unwrap();
-    let server = serve(listener, router, config, limits, Metrics::new(), shutdown.clone());
+    let (config, metrics) = (certificates.server_config().unwrap(), Metrics::new());
+    let server = serve(
+        listener,
+        router,
+        config,
+        limits,
+        metrics.clone(),
+        shutdown.clone(),
+    );
     Served {
         address,
         authority,
         certificates,
+        metrics,
         shutdown,
         task: tokio::spawn(server),
     }
@@ -181,32 +192,21 @@ async fn what_is_in_flight_is_finished_and_nothing_new_is_taken() {
 }
 
 #[tokio::test]
-async fn beyond_the_limit_connections_are_closed() {
-    let served = served(hello(), 1).await;
-    let held = served.good().await;
-    let bundle = served.authority.bundle();
-    let second = served
-        .connect(bundle, "operator.vault.svc", &rustls::version::TLS13)
-        .await;
-    assert!(second.is_err());
-    drop(held);
-}
-
-#[tokio::test]
 async fn one_address_gets_its_share_and_no_more() {
-    let served = served(hello(), 2 * SHARE).await;
-    let (first, second) = (served.good().await, served.good().await);
-    let bundle = served.authority.bundle();
-    let again = async || {
-        served
-            .connect(bundle, "operator.vault.svc", &rustls::version::TLS13)
-            .await
-    };
-    assert!(again().await.is_err(), "though most places are free");
+    let (begun, go) = <(Arc<Notify>, Arc<Notify>)>::default();
+    let served = served(holding(&begun, &go), 2 * SHARE).await;
+    let first = hold(&served).await;
+    begun.notified().await;
+    let second = hold(&served).await;
+    begun.notified().await;
+    assert!(
+        served.try_from([127, 0, 0, 1]).await.is_err(),
+        "though most places are free"
+    );
     let mut elsewhere = served.from([127, 0, 0, 2]).await;
     assert!(request(&mut elsewhere).await.ends_with("hello"));
     drop((first, second));
-    while again().await.is_err() {
+    while served.try_from([127, 0, 0, 1]).await.is_err() {
         tokio::task::yield_now().await;
     }
 }
@@ -226,27 +226,16 @@ async fn whoever_says_nothing_does_not_keep_a_place_for_good() {
     let mut silent = served.good().await;
     // Part of HTTP/2's preface: the server cannot tell yet which version it is.
     silent.write_all(b"PRI").await.unwrap();
-    let bundle = served.authority.bundle();
-    let again = async || {
-        served
-            .connect(bundle, "operator.vault.svc", &rustls::version::TLS13)
-            .await
-    };
-    assert!(again().await.is_err(), "the only place is taken");
     let _ended = silent.read_to_end(&mut Vec::new()).await;
-    let mut next = loop {
-        if let Ok(next) = again().await {
-            break next;
-        }
-    };
-    assert!(request(&mut next).await.ends_with("hello"));
+    assert!(request(&mut served.good().await).await.ends_with("hello"));
 }
 
-/// Holds a request back on the bench until it is told to go.
-fn holding(go: &Arc<Notify>) -> Router {
-    let go = Arc::clone(go);
+/// Holds a request back on the bench, which it tells, until it is told to go.
+fn holding(begun: &Arc<Notify>, go: &Arc<Notify>) -> Router {
+    let (begun, go) = (Arc::clone(begun), Arc::clone(go));
     let hold = async move |axum::Extension(sitting): axum::Extension<Sitting>| {
-        let _bench = sitting.bench().unwrap();
+        let _bench = sitting.bench();
+        begun.notify_one();
         go.notified().await;
         "at last"
     };
@@ -264,9 +253,10 @@ async fn hold(served: &Served) -> ClientStream<TcpStream> {
 
 #[tokio::test]
 async fn who_waits_leaves_its_seat_and_outlives_the_age_of_a_connection() {
-    let go = Arc::new(Notify::new());
-    let served = served_for(holding(&go), 1, Duration::from_millis(300)).await;
+    let (begun, go) = <(Arc<Notify>, Arc<Notify>)>::default();
+    let served = served_for(holding(&begun, &go), 1, Duration::from_millis(300)).await;
     let mut waits = hold(&served).await;
+    begun.notified().await;
     // Each of these has the only seat, until it is too old.
     for _ in 0..3 {
         let mut silent = loop {
