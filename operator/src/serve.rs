@@ -41,7 +41,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// For what is in flight when a connection's time is over.
 const GRACE: Duration = Duration::from_secs(20);
 const STREAMS: u32 = 128;
-const HEADER_BYTES: u32 = 32 * 1024;
+/// Of headers: over HTTP/1 also what is kept of a connection before it is parsed.
+const HEADER_BYTES: u16 = 32 * 1024;
 /// A peer that says nothing for so long is asked by TCP whether it is there,
 const SILENCE: Duration = Duration::from_secs(30);
 /// again after each of these,
@@ -191,12 +192,15 @@ impl Door {
 
     async fn speak(&self, tls: TlsStream<TcpStream>, peer: Peer, sitting: &Sitting) {
         let mut http = Builder::new(TokioExecutor::new());
-        http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADERS)
+            .max_buf_size(HEADER_BYTES.into());
         http.http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(KEEP_ALIVE)
             .max_concurrent_streams(STREAMS)
-            .max_header_list_size(HEADER_BYTES);
+            .max_header_list_size(HEADER_BYTES.into());
         let service = service_fn(|request: Request<Incoming>| {
             let (request, answering) = announced(request, peer, sitting.clone());
             let answer = self.router.clone().oneshot(request);

@@ -230,6 +230,21 @@ async fn whoever_says_nothing_does_not_keep_a_place_for_good() {
     assert!(request(&mut served.good().await).await.ends_with("hello"));
 }
 
+#[tokio::test]
+async fn a_header_that_does_not_end_is_not_kept_in_memory() {
+    let served = served(hello(), 64).await;
+    let mut stream = served.good().await;
+    let header = format!(
+        "GET / HTTP/1.1\r\nhost: a\r\nx: {}",
+        "x".repeat(HEADER_BYTES.into())
+    );
+    stream.write_all(header.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    let mut answer = Vec::new();
+    let _ended = stream.read_to_end(&mut answer).await;
+    assert!(answer.starts_with(b"HTTP/1.1 431"), "{}", answer.escape_ascii());
+}
+
 /// Holds a request back on the bench, which it tells, until it is told to go.
 fn holding(begun: &Arc<Notify>, go: &Arc<Notify>) -> Router {
     let (begun, go) = (Arc::clone(begun), Arc::clone(go));
