@@ -61,6 +61,12 @@ pub enum AskError {
         /// Why not.
         source: io::Error,
     },
+    /// Whoever listens there broke the connection off before it could prove anything.
+    #[error("the operator closed the connection in the TLS handshake ({source}); it may have too many")]
+    Closed {
+        /// How it ended.
+        source: io::Error,
+    },
     /// No answer came in time.
     #[error("the operator did not answer in time")]
     TimedOut,
@@ -91,6 +97,19 @@ pub enum AskError {
 }
 
 impl AskError {
+    /// Why the handshake with this host failed.
+    pub(crate) fn in_handshake(host: &str, source: io::Error) -> Self {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        match source.kind() {
+            // Which proves nothing, but contradicts nothing either.
+            BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => Self::Closed { source },
+            _ => Self::Handshake {
+                host: host.to_owned(),
+                source,
+            },
+        }
+    }
+
     fn is_unsent(&self) -> bool {
         match self {
             Self::Broken(error) => error.is_canceled(),
@@ -106,6 +125,7 @@ impl AskError {
             | Self::Token { .. }
             | Self::Connect { .. }
             | Self::Handshake { .. }
+            | Self::Closed { .. }
             | Self::TimedOut
             | Self::Broken(_)
             | Self::Status(_) => Urgency::Soon,

@@ -49,10 +49,7 @@ impl Connection {
         })?;
         let connector = TlsConnector::from(Arc::clone(tls));
         let tls = connector.connect(name.clone(), tcp).await;
-        let tls = tls.map_err(|source| AskError::Handshake {
-            host: host.to_owned(),
-            source,
-        })?;
+        let tls = tls.map_err(|source| AskError::in_handshake(host, source))?;
         let (sender, connection) = http1::handshake(TokioIo::new(tls)).await?;
         // What breaks it reaches the sender too.
         let driver = tokio::spawn(connection).abort_handle();

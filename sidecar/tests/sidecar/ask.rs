@@ -2,6 +2,7 @@
 
 use splitvault_sidecar::{Answered, AskError, Operator as Client, Question, client_config};
 use splitvault_wire::{Delivery, REQUEST_LIMIT, Reason};
+use tokio::io::AsyncReadExt as _;
 
 use crate::operator::{Operator, Reply, TAG, TOKEN, request_line};
 
@@ -134,6 +135,38 @@ async fn nobody_there_is_told() {
         .await
         .unwrap_err();
     assert!(matches!(error, AskError::Connect { .. }), "{error:?}");
+}
+
+/// Somebody who hears a client out, if so, and breaks the connection off.
+async fn closing(heard: bool) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut tcp, _)) = listener.accept().await {
+            // What was not read resets the connection.
+            let wanted = if heard { 64 * 1024 } else { 1 };
+            let _some = tcp.read(&mut vec![0; wanted]).await;
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_connection_closed_in_its_handshake_does_not_put_the_operator_in_doubt() {
+    let operator = Operator::start(&[Reply::Current]).await;
+    for heard in [true, false] {
+        let mut settings = operator.settings();
+        settings.port = closing(heard).await;
+        let client = Client::new(&settings).unwrap();
+        let error = client.ask(Question::default()).await.unwrap_err();
+        assert!(matches!(error, AskError::Closed { .. }), "{error:?}");
+        let told = error.to_string();
+        assert!(
+            told.contains("it may have too many") && !told.contains("prove"),
+            "{told}"
+        );
+    }
+    assert!(operator.asked().is_empty(), "the token was not sent");
 }
 
 #[tokio::test]
