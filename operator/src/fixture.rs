@@ -1,5 +1,7 @@
 //! What tests share: an API server in memory that remembers what it was asked, and a vault over two files.
 
+mod log;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -15,6 +17,7 @@ use splitvault_values::sqlite::SqliteValues;
 use splitvault_vault::{Keks, SqliteKeys, Vault};
 
 use crate::requests::StampKey;
+pub(crate) use log::Log;
 
 /// The API server; cheap to clone.
 #[derive(Clone, Default)]

@@ -35,7 +35,7 @@ use crate::latest::Latest;
 use crate::metrics::Metrics;
 use crate::requests::StampKey;
 use kubelets::Kubelets;
-use review::{Answer, Review};
+use review::{Answer, Review, Why};
 
 /// Bytes of a review: an object of etcd's 1.5 MiB, and the old one beside it.
 pub const BODY_LIMIT: usize = 3 * 1024 * 1024;
@@ -167,9 +167,30 @@ fn respond(
         .state
         .metrics
         .admission(name, answer.outcome(), start.elapsed());
-    if let Answer::Refused { message, .. } = answer {
-        let namespace = review.request.namespace.as_deref().unwrap_or_default();
-        tracing::info!(webhook = name, namespace, "refused: {message}");
+    if let Answer::Refused { passing, why, .. } = answer {
+        log(name, review, *passing, why);
     }
     axum::Json(answer.to_review(&review.request.uid)).into_response()
+}
+
+/// Bytes of an object's name; what is longer will be no object.
+const NAME: usize = 253;
+
+/// Not the message: what stands wrongly in a pod may be a secret, and names of variables may be hidden.
+fn log(webhook: &'static str, review: &Review, passing: bool, why: &Why) {
+    let namespace = review.request.namespace.as_deref().unwrap_or_default();
+    let metadata = &review.request.object["metadata"];
+    let name = metadata["name"].as_str().filter(|name| !name.is_empty());
+    let name = name.or(metadata["generateName"].as_str()).unwrap_or_default();
+    let object = &name[..name.floor_char_boundary(NAME)];
+    let annotation = why.annotation.as_deref();
+    tracing::info!(
+        webhook,
+        namespace,
+        object,
+        refusal = why.kind,
+        annotation,
+        passing,
+        "refused"
+    );
 }

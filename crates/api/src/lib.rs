@@ -14,6 +14,7 @@ mod reason;
 mod remark;
 mod request;
 mod selection;
+mod shown;
 mod status;
 mod vault_request;
 mod vault_secret;
@@ -27,6 +28,7 @@ pub use reason::{Reason, State};
 pub use remark::Remark;
 pub use request::{Exec, Format, InitOrder, Mode, Reaction, Refresh, Refusal, Request, located};
 pub use selection::{Missing, Selected, Selection, Taken};
+pub use shown::shown;
 pub use status::{HistoryEntry, VaultSecretStatus};
 pub use vault_request::{
     Action, Begun, COMPLETE, Demand, DemandError, Extra, FAILED, MASTER_KEYS, Outcome, Permission, Progress,

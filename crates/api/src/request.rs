@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::annotations;
 use crate::selection::Selection;
+use crate::shown::{item, shown};
 
 mod exec;
 mod format;
@@ -75,8 +76,6 @@ pub struct Refusal {
 
 /// VaultSecrets or containers in one annotation.
 const LIMIT: usize = 32;
-/// Characters of what is no name that are shown again.
-const SHOWN: usize = 63;
 const DEFAULT_REFRESH: [(Mode, u32); 2] = [(Mode::Env, 300), (Mode::File, 60)];
 
 impl Request {
@@ -130,10 +129,12 @@ fn known(all: &BTreeMap<String, String>) -> Result<(), Refusal> {
     let mut unknown = ours.filter(|name| !known(name));
     match unknown.next() {
         None => Ok(()),
-        Some(name) => Err(refuse(
-            name,
-            format!("is not known; there are {}", annotations::ALL.join(", ")),
-        )),
+        Some(name) => {
+            let end = name.strip_prefix(annotations::PREFIX).unwrap_or_default();
+            let shown = format!("{}{}", annotations::PREFIX, shown(end));
+            let all = annotations::ALL.join(", ");
+            Err(refuse(&shown, format!("is not known; there are {all}")))
+        }
     }
 }
 
@@ -191,17 +192,18 @@ fn health_port(text: &str) -> Result<u16, Refusal> {
 
 fn names(annotation: &str, text: &str, is_name: fn(&str) -> bool) -> Result<Vec<String>, Refusal> {
     let mut names = Vec::<String>::new();
-    for name in text.split(',').map(str::trim) {
+    for (at, name) in text.split(',').map(str::trim).enumerate() {
         if !is_name(name) {
-            let shown: String = name.chars().take(SHOWN).collect();
-            let problem = format!("{shown:?} is no name: write names in lower case, separated by commas");
+            let form = "write names in lower case, separated by commas";
+            let problem = format!("{} is no name: {form}", item(at, name));
             return Err(refuse(annotation, problem));
         }
         if names.len() == LIMIT {
             return Err(refuse(annotation, format!("at most {LIMIT} names")));
         }
         if names.iter().any(|before| before == name) {
-            return Err(refuse(annotation, format!("{name} stands there twice")));
+            let problem = format!("{} stands there twice", item(at, name));
+            return Err(refuse(annotation, problem));
         }
         names.push(name.to_owned());
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::annotations;
 use crate::request::{Refusal, refuse};
+use crate::shown::{item, shown};
 
 /// Items of one annotation: as many as one VaultSecret has variables at most.
 const ITEMS: usize = 1000;
@@ -66,6 +67,20 @@ pub struct Missing {
     pub name: String,
     /// The name that it would get.
     pub target: String,
+    /// Whether the annotation gives that name, as in `TARGET=NAME`.
+    pub is_renamed: bool,
+}
+
+impl Missing {
+    /// What a sentence calls it: by `NAME` or `TARGET=…`. What stands after a `=` may be a value by mistake.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        if self.is_renamed {
+            shown(&format!("{}={}", self.target, self.name))
+        } else {
+            shown(&self.name)
+        }
+    }
 }
 
 /// What a selection takes of VaultSecrets.
@@ -140,6 +155,7 @@ impl Selection {
                     of: pick.of.clone(),
                     name: name.clone(),
                     target: self.missing_target(pick, vault_secrets, name),
+                    is_renamed: pick.target.is_some(),
                 }),
             }
         }
@@ -211,13 +227,11 @@ fn items(annotation: &str, text: &str) -> Result<Vec<String>, Refusal> {
 fn picks(text: &str, vault_secrets: &[String]) -> Result<Vec<Pick>, Refusal> {
     let annotation = annotations::VARIABLES;
     let mut picks = Vec::<Pick>::new();
-    for item in items(annotation, text)? {
-        let pick = pick(&item, vault_secrets)?;
+    for (at, text) in items(annotation, text)?.iter().enumerate() {
+        let pick = pick(text, &item(at, text), vault_secrets)?;
         if picks.iter().any(|before| same_target(before, &pick)) {
-            return Err(refuse(
-                annotation,
-                format!("{} gives a name that is given before", shown(&item)),
-            ));
+            let problem = format!("{} gives a name that is given before", item(at, text));
+            return Err(refuse(annotation, problem));
         }
         picks.push(pick);
     }
@@ -232,18 +246,16 @@ fn same_target(one: &Pick, other: &Pick) -> bool {
     }
 }
 
-fn pick(item: &str, vault_secrets: &[String]) -> Result<Pick, Refusal> {
+/// Reads an item, which refusals call what it is `shown` as.
+fn pick(text: &str, shown: &str, vault_secrets: &[String]) -> Result<Pick, Refusal> {
     let annotation = annotations::VARIABLES;
     let grammar = || {
         let form = "write NAME, TARGET=NAME, VAULTSECRET/NAME, TARGET=VAULTSECRET/NAME, VAULTSECRET/* or *";
-        refuse(
-            annotation,
-            format!("{} cannot be understood: {form}", shown(item)),
-        )
+        refuse(annotation, format!("{shown} cannot be understood: {form}"))
     };
-    let (target, source) = match item.split_once('=') {
+    let (target, source) = match text.split_once('=') {
         Some((target, source)) => (Some(target.trim()), source.trim()),
-        None => (None, item),
+        None => (None, text),
     };
     // The name of a VaultSecret of another namespace has a slash of its own.
     let (of, name) = match source.rsplit_once('/') {
@@ -251,7 +263,7 @@ fn pick(item: &str, vault_secrets: &[String]) -> Result<Pick, Refusal> {
         None => (None, source),
     };
     if let Some(of) = of {
-        asked_for(annotation, of, vault_secrets)?;
+        asked_for(annotation, of, shown, vault_secrets)?;
     }
     let what = match name {
         "*" if target.is_none() => What::All,
@@ -263,7 +275,7 @@ fn pick(item: &str, vault_secrets: &[String]) -> Result<Pick, Refusal> {
     }
     if target.is_some_and(|target| target.starts_with(RESERVED)) {
         let why = format!("names that begin with {RESERVED} are Splitvault's own");
-        return Err(refuse(annotation, format!("{}: {why}", shown(item))));
+        return Err(refuse(annotation, format!("{shown}: {why}")));
     }
     Ok(Pick {
         target: target.map(str::to_owned),
@@ -275,12 +287,9 @@ fn pick(item: &str, vault_secrets: &[String]) -> Result<Pick, Refusal> {
 fn prefixes(text: &str, vault_secrets: &[String]) -> Result<Prefix, Refusal> {
     let annotation = annotations::PREFIX_OF_NAMES;
     let items = items(annotation, text)?;
-    let grammar = |item: &str| {
+    let grammar = |shown: &str| {
         let form = "write PREFIX_ for all, or VAULTSECRET=PREFIX_ for each, of letters, digits and _";
-        refuse(
-            annotation,
-            format!("{} cannot be understood: {form}", shown(item)),
-        )
+        refuse(annotation, format!("{shown} cannot be understood: {form}"))
     };
     if let [one] = &*items
         && !one.contains('=')
@@ -289,33 +298,34 @@ fn prefixes(text: &str, vault_secrets: &[String]) -> Result<Prefix, Refusal> {
         return if sound {
             Ok(Prefix::All(one.clone()))
         } else {
-            Err(grammar(one))
+            Err(grammar(&item(0, one)))
         };
     }
     let mut each = BTreeMap::new();
-    for item in &items {
-        let (of, prefix) = item.split_once('=').ok_or_else(|| grammar(item))?;
+    for (at, text) in items.iter().enumerate() {
+        let shown = &item(at, text);
+        let (of, prefix) = text.split_once('=').ok_or_else(|| grammar(shown))?;
         let (of, prefix) = (of.trim(), prefix.trim());
         if !is_identifier(prefix, PREFIX) {
-            return Err(grammar(item));
+            return Err(grammar(shown));
         }
-        asked_for(annotation, of, vault_secrets)?;
+        asked_for(annotation, of, shown, vault_secrets)?;
         if each.insert(of.to_owned(), prefix.to_owned()).is_some() {
-            return Err(refuse(annotation, format!("{} stands there twice", shown(of))));
+            let problem = format!("{shown} is for a VaultSecret that has one before");
+            return Err(refuse(annotation, problem));
         }
     }
     Ok(Prefix::Each(each))
 }
 
-fn asked_for(annotation: &str, name: &str, vault_secrets: &[String]) -> Result<(), Refusal> {
+fn asked_for(annotation: &str, name: &str, shown: &str, vault_secrets: &[String]) -> Result<(), Refusal> {
     if vault_secrets.iter().any(|one| one == name) {
         return Ok(());
     }
+    let all = vault_secrets.join(", ");
     let problem = format!(
-        "VaultSecret {} is not one of {}: {}",
-        shown(name),
-        annotations::INJECT,
-        vault_secrets.join(", ")
+        "{shown} names a VaultSecret that is not one of {}: {all}",
+        annotations::INJECT
     );
     Err(refuse(annotation, problem))
 }
@@ -333,8 +343,4 @@ fn is_name(text: &str) -> bool {
 /// What every shell takes for a name.
 fn is_identifier(text: &str, most: usize) -> bool {
     text.len() <= most && is_name(text) && !text.contains(['.', '-'])
-}
-
-fn shown(text: &str) -> String {
-    text.chars().take(60).flat_map(char::escape_default).collect()
 }

@@ -96,14 +96,53 @@ fn names_that_are_none_are_refused() {
 fn of_many_names_the_wrong_one_is_told_and_not_at_any_length() {
     let long = "A".repeat(500);
     for (names, told) in [
-        ("db, wéb", "\"wéb\""),
-        ("a\n b", "\"a\\n b\""),
-        ("web,", "\"\""),
-        (&long, &long[..63]),
+        ("db, wéb", "item 2 (w…)"),
+        ("a\n b", "item 1 (a…)"),
+        ("web,", "item 2 (empty)"),
+        ("web,db,Web", "item 3 (Web) is no name"),
+        ("web,web", "item 2 (web) stands there twice"),
+        (&long, "item 1 (AAAAAAAA…)"),
     ] {
         let problem = refused(&[("containers", names)]).problem;
         assert!(problem.contains(told) && problem.len() < 200, "{problem}");
     }
+}
+
+/// `KEY=value`, tokens and URLs, pasted where names belong.
+#[test]
+fn a_value_that_stands_where_it_does_not_belong_is_not_repeated() {
+    for (value, secret) in [
+        ("PASSWORD=hunter2 S3cretPw!", "hunter2"),
+        ("PASSWORD = hunter2/S3cretPw", "hunter2"),
+        ("web, A=B, A=hunter2", "hunter2"),
+        ("web, PASSWORD: hunter2", "hunter2"),
+        ("postgres://u:hunter2@db", "hunter2"),
+        ("aHVudGVyMg==", "aHVudGVyMg"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0", "JIUzI1NiJ9"),
+        ("\n-----BEGIN KEY-----\nhunter2", "hunter2"),
+        ("hunter2 hunter2=hunter2", "hunter2 "),
+    ] {
+        let mut refused = 0;
+        for name in annotations::ALL {
+            let all = [
+                (annotations::INJECT, "web"),
+                (annotations::MODE, "file"),
+                (name, value),
+            ];
+            let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let Err(refusal) = Request::parse(&all.into()) else {
+                continue;
+            };
+            let sentence = format!("{refusal} {refusal:?}");
+            assert!(!sentence.contains(secret), "{sentence}");
+            assert!(sentence.contains(name), "{sentence}");
+            refused += 1;
+        }
+        // Most of them can be nothing of the kind anywhere.
+        assert!(refused >= annotations::ALL.len() - 2, "{value}: {refused}");
+    }
+    let key = refused(&[("PASSWORD=hunter2", "x")]);
+    assert_eq!(key.annotation, "splitvault.dev/PASSWORD=…");
 }
 
 #[test]

@@ -103,9 +103,12 @@ fn what_is_not_there_is_told_with_what_the_annotation_says() {
         of: of.map(str::to_owned),
         name: name.to_owned(),
         target: target.to_owned(),
+        is_renamed: target == "PG",
     };
     let expected = [missing(None, "NOPE", "X_NOPE"), missing(Some("db"), "URL", "PG")];
     assert_eq!(selected.missing, expected);
+    let shown: Vec<_> = selected.missing.iter().map(Missing::shown).collect();
+    assert_eq!(shown, ["NOPE", "PG=…"]);
     assert_eq!(selected.taken[0].len(), 1);
 }
 
@@ -161,6 +164,56 @@ fn what_cannot_be_understood_is_refused_by_name() {
     ] {
         let refusal = parse("web, db", &[("prefix", text)]).unwrap_err();
         assert_eq!(refusal.annotation, "splitvault.dev/prefix", "{text}");
+    }
+}
+
+#[test]
+fn the_item_that_is_wrong_is_told_by_its_place_and_its_left_side() {
+    let both = "splitvault.dev/inject: web, db";
+    for (annotation, text, told) in [
+        (
+            "variables",
+            "URL, PASSWORD=hunter2!",
+            "item 2 (PASSWORD=…) cannot be understood: write NAME",
+        ),
+        (
+            "variables",
+            "URL, other/A",
+            "item 2 (other/A) names a VaultSecret",
+        ),
+        ("variables", "PASSWORD=hunter2/A", both),
+        (
+            "variables",
+            "A=B,A=hunter2",
+            "item 2 (A=…) gives a name that is given before",
+        ),
+        (
+            "variables",
+            "SPLITVAULT_A=hunter2",
+            "item 1 (SPLITVAULT_A=…): names that begin with SPLITVAULT_",
+        ),
+        (
+            "prefix",
+            "web=A, db=hunter2!",
+            "item 2 (db=…) cannot be understood: write PREFIX_",
+        ),
+        (
+            "prefix",
+            "web=A, other=hunter2",
+            "item 2 (other=…) names a VaultSecret",
+        ),
+        (
+            "prefix",
+            "web=A, web=hunter2",
+            "item 2 (web=…) is for a VaultSecret that has one before",
+        ),
+        ("prefix", "A-", "item 1 (A-) cannot be understood"),
+    ] {
+        let problem = parse("web, db", &[(annotation, text)]).unwrap_err().problem;
+        assert!(
+            problem.contains(told) && !problem.contains("hunter2"),
+            "{problem}"
+        );
     }
 }
 

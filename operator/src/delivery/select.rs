@@ -63,9 +63,10 @@ fn refuse(missing: &Missing, environments: &[Environment]) -> Refusal {
         (None, _) => format!("none of the VaultSecrets {} has", names.join(", ")),
     };
     let no = if subject.starts_with("none") { "a" } else { "no" };
+    let which = if missing.is_renamed { "for " } else { "" };
     let message = format!(
-        "{subject} {no} variable {}, which the pod's annotation {} picks: add it there, or change the annotation",
-        missing.name,
+        "{subject} {no} variable {which}{}, which the pod's annotation {} picks: add it there, or change the annotation",
+        missing.shown(),
         annotations::VARIABLES
     );
     Refusal::new(Reason::NotReady, message)
@@ -133,12 +134,15 @@ mod tests {
     fn what_is_missing_is_told_and_nothing_else() {
         for (variables, subject) in [
             ("web/PASSWORD", "VaultSecret web has no variable PASSWORD"),
-            ("X=NOPE", "none of the VaultSecrets web, db has a variable NOPE"),
+            (
+                "X=NOPE",
+                "none of the VaultSecrets web, db has a variable for X=…, which",
+            ),
         ] {
             let refusal = select(both(), &selection(variables)).unwrap_err();
             assert_eq!(refusal.reason, Reason::NotReady);
             assert!(refusal.message.starts_with(subject), "{}", refusal.message);
-            assert!(!refusal.message.contains("CANARY"));
+            assert!(!refusal.message.contains("CANARY") && !refusal.message.contains("NOPE"));
         }
         let one = vec![environment("web", &[("CANARY", "c")])];
         let refusal = select(one, &selection("NOPE")).unwrap_err();

@@ -1,7 +1,7 @@
 //! Names and places that the pod uses itself and the injection needs.
 
 use k8s_openapi::api::core::v1::{Container, PodSpec};
-use splitvault_api::Request;
+use splitvault_api::{Request, shown};
 use splitvault_wire::pod as wire;
 
 use super::containers::Target;
@@ -32,9 +32,7 @@ pub(super) fn refuse(spec: &PodSpec, request: &Request, targets: &[Target<'_>]) 
     let init = spec.init_containers.iter().flatten();
     init.chain(&spec.containers).try_for_each(mounts_ours)?;
     if let Some(name) = mounts::file_name(request).filter(|name| !wire::is_file_name(name)) {
-        return Err(Refusal::FileTaken {
-            name: name.to_owned(),
-        });
+        return Err(Refusal::FileTaken { name: shown(name) });
     }
     targets.iter().try_for_each(|target| {
         mounted(target, request)?;

@@ -1,7 +1,7 @@
 //! Which containers get the variables, and in which way.
 
 use k8s_openapi::api::core::v1::{Container, PodSpec};
-use splitvault_api::{Mode, Request};
+use splitvault_api::{Mode, Request, shown};
 
 use super::edits::Step;
 use super::program::{self, Program, Programs};
@@ -154,7 +154,7 @@ fn are_there<'a>(request: &Request, all: impl Iterator<Item = &'a Container>) ->
     match named.into_iter().find(|name| !there.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => Err(Refusal::NoSuchContainer {
-            name: name.clone(),
+            name: shown(name),
             there: there.join(", "),
         }),
     }

@@ -4,7 +4,7 @@ use json_patch::jsonptr::PointerBuf;
 use json_patch::{MoveOperation, Patch, PatchOperation};
 use k8s_openapi::api::core::v1::PodSpec;
 use serde_json::Value;
-use splitvault_api::{InitOrder, Request};
+use splitvault_api::{InitOrder, Request, shown};
 use splitvault_wire::pod as wire;
 
 use super::{CONTAINER, Injection, Refusal};
@@ -50,8 +50,9 @@ pub(super) fn warn_about(spec: &PodSpec, request: &Request, warnings: &mut Vec<S
     };
     if let Some(name) = named.filter(|name| !names(spec).any(|other| other == *name)) {
         warnings.push(format!(
-            "annotation splitvault.dev/init-order: there is no init container {name} yet, so Splitvault's comes first, unless \
-             another webhook adds it"
+            "annotation splitvault.dev/init-order: there is no init container {} yet, so Splitvault's comes first, unless \
+             another webhook adds it",
+            shown(name)
         ));
     }
     let before = names(spec).take(before(&request.init_order, names(spec)));

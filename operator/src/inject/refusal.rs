@@ -174,6 +174,31 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What the log calls it: nothing of what the pod says.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Malformed => "Malformed",
+            Self::NotLinux => "NotLinux",
+            Self::NoSuchContainer { .. } => "NoSuchContainer",
+            Self::NoCommand { .. } => "NoCommand",
+            Self::NoProgram { .. } => "NoProgram",
+            Self::NameTaken { .. } => "NameTaken",
+            Self::MountTaken { .. } => "MountTaken",
+            Self::MountBelow { .. } => "MountBelow",
+            Self::HidesImage { .. } => "HidesImage",
+            Self::VolumeMounted { .. } => "VolumeMounted",
+            Self::FileTaken { .. } => "FileTaken",
+            Self::ProcessesNotShared => "ProcessesNotShared",
+            Self::ProcessesOfNode => "ProcessesOfNode",
+            Self::NoRestartInPlace => "NoRestartInPlace",
+            Self::ComesBefore { .. } => "ComesBefore",
+            Self::AfterContainer { .. } => "AfterContainer",
+            Self::PortTaken { .. } => "PortTaken",
+            Self::VariableTaken { .. } => "VariableTaken",
+        }
+    }
+
     /// Whether the same pod may be admitted a moment later without being changed.
     #[must_use]
     pub const fn is_passing(&self) -> bool {

@@ -59,9 +59,9 @@ fn injectable((name, variables): (String, Vec<Exposed>)) -> Injectable {
 fn warning(missing: &Missing) -> String {
     let of = missing.of.as_ref();
     let of = of.map_or_else(String::new, |of| format!(" of VaultSecret {of}"));
-    let name: String = missing.name.chars().take(60).collect();
     format!(
-        "annotation {} picks {name}{of}, which is not there yet: the pod waits for it",
-        annotations::VARIABLES
+        "annotation {} picks {}{of}, which is not there yet: the pod waits for it",
+        annotations::VARIABLES,
+        missing.shown()
     )
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use splitvault_api::{Asker, Request, annotations};
 use tokio::time::Instant;
 
-use super::review::{Answer, Review};
+use super::review::{Answer, Review, Why};
 use super::{Webhook, images, lookup};
 use crate::inject::{self, Injection, Programs, Refusal, Surroundings};
 use crate::restart::Tags;
@@ -28,12 +28,12 @@ pub(super) async fn admit(webhook: &Webhook, review: &Review) -> Answer {
     }
     let annotations = match read(pod) {
         Some(annotations) => annotations,
-        None => return refused("the pod's annotations are not text", false),
+        None => return refused("the pod's annotations are not text", false, "Malformed"),
     };
     let asked = match Request::parse(&annotations) {
         Ok(Some(asked)) => asked,
         Ok(None) => return Answer::Allowed,
-        Err(refusal) => return refused(&refusal.to_string(), false),
+        Err(refusal) => return misunderstood(&refusal),
     };
     if annotations.contains_key(MIRROR) {
         return Answer::Allowed;
@@ -46,11 +46,15 @@ pub(super) async fn admit(webhook: &Webhook, review: &Review) -> Answer {
         .as_deref()
         .filter(|namespace| !namespace.is_empty())
     else {
-        return refused("a pod is in a namespace", false);
+        return refused("a pod is in a namespace", false, "NoNamespace");
     };
     match plan(webhook, namespace, pod, &asked).await {
         Ok(answer) => answer,
-        Err(Late) => refused("the operator cannot reach the API server: try again", true),
+        Err(Late) => refused(
+            "the operator cannot reach the API server: try again",
+            true,
+            "NoApiServer",
+        ),
     }
 }
 
@@ -65,7 +69,11 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
     let deadline = Instant::now() + PATIENCE;
     let ca = state.ca.load_full();
     if ca.is_empty() {
-        return Ok(refused("the operator has no certificate yet: try again", true));
+        return Ok(refused(
+            "the operator has no certificate yet: try again",
+            true,
+            "NoCertificate",
+        ));
     }
     let labels = BTreeMap::<String, String>::deserialize(&pod["metadata"]["labels"]).unwrap_or_default();
     let account = pod["spec"]["serviceAccountName"]
@@ -107,7 +115,7 @@ fn answer(planned: Result<Injection, Refusal>) -> Answer {
     match planned {
         Ok(injection) if injection.patch.0.is_empty() => Answer::Allowed,
         Ok(Injection { patch, warnings }) => Answer::Patched { patch, warnings },
-        Err(refusal) => refused(&refusal.to_string(), refusal.is_passing()),
+        Err(refusal) => refused(&refusal.to_string(), refusal.is_passing(), refusal.kind()),
     }
 }
 
@@ -137,9 +145,21 @@ fn read(pod: &Value) -> Option<BTreeMap<String, String>> {
     }
 }
 
-fn refused(message: &str, passing: bool) -> Answer {
+fn misunderstood(refusal: &splitvault_api::Refusal) -> Answer {
+    Answer::Refused {
+        message: refusal.to_string(),
+        passing: false,
+        why: Why {
+            kind: "AnnotationInvalid",
+            annotation: Some(refusal.annotation.clone()),
+        },
+    }
+}
+
+fn refused(message: &str, passing: bool, kind: &'static str) -> Answer {
     Answer::Refused {
         message: message.to_owned(),
         passing,
+        why: kind.into(),
     }
 }

@@ -59,7 +59,28 @@ pub(super) enum Answer {
     /// With who asks written into it.
     Stamped(Patch),
     /// Not at all, for now or for good.
-    Refused { message: String, passing: bool },
+    Refused {
+        /// For the person alone: it may repeat what somebody wrote, and name variables.
+        message: String,
+        passing: bool,
+        why: Why,
+    },
+}
+
+/// What the log says of a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Why {
+    /// A word of ours.
+    pub(super) kind: &'static str,
+    /// The annotation that it is about, if it is about one.
+    pub(super) annotation: Option<String>,
+}
+
+impl From<&'static str> for Why {
+    fn from(kind: &'static str) -> Self {
+        let annotation = None;
+        Self { kind, annotation }
+    }
 }
 
 impl Answer {
@@ -85,7 +106,7 @@ impl Answer {
                     response["warnings"] = json!(warnings);
                 }
             }
-            Self::Refused { message, passing } => {
+            Self::Refused { message, passing, .. } => {
                 let (code, reason) = if *passing {
                     (503, "ServiceUnavailable")
                 } else {

@@ -244,6 +244,7 @@ fn stamps() -> Arc<dyn StampKey> {
 }
 
 mod images;
+mod log;
 mod pods;
 mod reviews;
 mod vaultrequests;

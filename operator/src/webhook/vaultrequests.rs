@@ -36,11 +36,11 @@ pub(super) fn mutate(webhook: &Webhook, review: &Review) -> Answer {
     );
     let requester = match stamped.map(serde_json::to_value) {
         Ok(Ok(requester)) => requester,
-        Ok(Err(_)) => return refused("the stamp has no JSON form", true),
+        Ok(Err(_)) => return refused("the stamp has no JSON form", true, "NoStamp"),
         Err(error @ (StampError::Nobody | StampError::TooLarge)) => {
-            return refused(&error.to_string(), false);
+            return refused(&error.to_string(), false, "NoStamp");
         }
-        Err(error @ StampError::Random) => return refused(&error.to_string(), true),
+        Err(error @ StampError::Random) => return refused(&error.to_string(), true, "NoStamp"),
     };
     let path = PointerBuf::from_tokens(["spec", "requester"]);
     // Adding a member that is there replaces it (RFC 6902 §4.1).
@@ -59,6 +59,7 @@ pub(super) fn validate(webhook: &Webhook, review: &Review) -> Answer {
         "UPDATE" if main && request.object["spec"] != request.old_object["spec"] => refused(
             "what was asked for, and who asked, cannot be changed: delete this VaultRequest and create another",
             false,
+            "Changed",
         ),
         _ => Answer::Allowed,
     }
@@ -70,10 +71,11 @@ fn create(webhook: &Webhook, review: &Review) -> Answer {
         return refused(
             "spec is not that of a VaultRequest; see `kubectl explain vaultrequest.spec`",
             false,
+            "SpecInvalid",
         );
     };
     if let Err(error) = Demand::try_from(&object.spec) {
-        return refused(&error.to_string(), false);
+        return refused(&error.to_string(), false, "SpecInvalid");
     }
     let own = &webhook.state.namespace;
     if object.spec.action.is_cluster_wide() && object.namespace().as_ref() != Some(own) {
@@ -81,16 +83,18 @@ fn create(webhook: &Webhook, review: &Review) -> Answer {
         return refused(
             &format!("{action} is about the whole installation: ask in namespace {own}"),
             false,
+            "OtherNamespace",
         );
     }
     match verify(&*webhook.state.stamps, &object) {
         Ok(requester) if is_of(requester, &user(review)) => Answer::Allowed,
-        Ok(_) => refused("the stamp is of somebody else", false),
+        Ok(_) => refused("the stamp is of somebody else", false, "OtherStamp"),
         Err(Unstamped::Missing | Unstamped::Wrong) => refused(
             "something changed the request after Splitvault's webhook stamped it",
             false,
+            "OtherStamp",
         ),
-        Err(error @ Unstamped::OtherTime) => refused(&error.to_string(), false),
+        Err(error @ Unstamped::OtherTime) => refused(&error.to_string(), false, "OtherStamp"),
     }
 }
 
@@ -98,9 +102,10 @@ fn user(review: &Review) -> UserInfo {
     review.request.user_info.clone().unwrap_or_default()
 }
 
-fn refused(message: &str, passing: bool) -> Answer {
+fn refused(message: &str, passing: bool, kind: &'static str) -> Answer {
     Answer::Refused {
         message: message.to_owned(),
         passing,
+        why: kind.into(),
     }
 }

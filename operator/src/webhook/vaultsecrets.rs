@@ -30,5 +30,7 @@ fn refused(message: &str) -> Answer {
     Answer::Refused {
         message: message.to_owned(),
         passing: false,
+        // Not the error: it may name a variable.
+        why: "SpecInvalid".into(),
     }
 }

@@ -6,7 +6,7 @@ use splitvault_tests::{Namespace, eventually};
 /// What is done to a good pod, and what the refusal has to say.
 type Row = (&'static str, fn(&mut Value), &'static [&'static str]);
 
-const ROWS: [Row; 24] = [
+const ROWS: [Row; 25] = [
     (
         "hidden names and no command",
         |pod| {
@@ -63,6 +63,11 @@ const ROWS: [Row; 24] = [
         "a name that cannot be",
         |pod| annotate(pod, "inject", "../web"),
         &["splitvault.dev/inject"],
+    ),
+    (
+        "a value where names belong",
+        |pod| annotate(pod, "variables", "GREETING, PASSWORD=hello hello"),
+        &["splitvault.dev/variables", "item 2", "PASSWORD=…"],
     ),
     (
         "the same name twice",
