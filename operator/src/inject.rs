@@ -20,6 +20,7 @@ mod refusal;
 mod select;
 mod sidecar;
 mod variables;
+mod volumes;
 
 #[cfg(test)]
 mod fixture;
@@ -183,7 +184,7 @@ pub fn inject(
     let choice = containers::choose(&spec, request, objects, around, &mut warnings)?;
     let explanation = explanation::of(&choice);
     let targets = choice.targets;
-    clashes::refuse(&spec, request, &targets)?;
+    clashes::refuse(pod, &spec, request, &targets)?;
     reaction::refuse(&spec, request, around)?;
     health::refuse(&spec, request)?;
     let identity = Identity::of(&spec, request, &targets, &mut warnings);

@@ -1,11 +1,12 @@
 //! Names and places that the pod uses itself and the injection needs.
 
 use k8s_openapi::api::core::v1::{Container, PodSpec};
+use serde_json::Value;
 use splitvault_api::{Request, shown};
 use splitvault_wire::pod as wire;
 
 use super::containers::Target;
-use super::{Refusal, mounts};
+use super::{Refusal, mounts, volumes};
 
 const VOLUMES: [&str; 3] = [wire::ENV_VOLUME, wire::BIN_VOLUME, wire::TOKEN_VOLUME];
 const VARIABLES: [&str; 2] = [wire::REVISION, wire::KEEP];
@@ -24,13 +25,19 @@ const NEEDED: [&str; 9] = [
 ];
 
 /// Refuses the first clash.
-pub(super) fn refuse(spec: &PodSpec, request: &Request, targets: &[Target<'_>]) -> Result<(), Refusal> {
+pub(super) fn refuse(
+    pod: &Value,
+    spec: &PodSpec,
+    request: &Request,
+    targets: &[Target<'_>],
+) -> Result<(), Refusal> {
     let taken = |name: &&&str| spec.volumes.iter().flatten().any(|volume| volume.name == ***name);
     if let Some(name) = VOLUMES.iter().find(taken) {
         return Err(Refusal::NameTaken { what: "volume", name });
     }
     let init = spec.init_containers.iter().flatten();
     init.chain(&spec.containers).try_for_each(mounts_ours)?;
+    volumes::containers(pod).try_for_each(reads_ours)?;
     if let Some(name) = mounts::file_name(request).filter(|name| !wire::is_file_name(name)) {
         return Err(Refusal::FileTaken { name: shown(name) });
     }
@@ -48,6 +55,17 @@ fn mounts_ours(container: &Container) -> Result<(), Refusal> {
         None => Ok(()),
         Some(name) => Err(Refusal::VolumeMounted {
             container: container.name.clone(),
+            name,
+        }),
+    }
+}
+
+/// Kubelet reads for any container what a variable of it refers to: no mount is needed to have what is not meant for it.
+fn reads_ours(container: &Value) -> Result<(), Refusal> {
+    match VOLUMES.iter().find(|name| volumes::reads(container, name)) {
+        None => Ok(()),
+        Some(name) => Err(Refusal::VolumeRead {
+            container: container["name"].as_str().unwrap_or_default().to_owned(),
             name,
         }),
     }

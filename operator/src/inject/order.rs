@@ -7,7 +7,7 @@ use serde_json::Value;
 use splitvault_api::{InitOrder, Request, shown};
 use splitvault_wire::pod as wire;
 
-use super::{CONTAINER, Injection, Refusal};
+use super::{CONTAINER, Injection, Refusal, volumes};
 
 /// Names in a warning.
 const SHOWN: usize = 5;
@@ -87,7 +87,8 @@ pub(super) fn restore(pod: &Value, request: &Request) -> Result<Injection, Refus
         return Ok(Injection::default());
     }
     let mut passed = init.iter().skip(from + 1).take(to.saturating_sub(from));
-    if let Some(waiting) = passed.find(|container| has_variables(container)) {
+    // It waits for the files.
+    if let Some(waiting) = passed.find(|container| volumes::sees(container, wire::ENV_VOLUME)) {
         return Err(Refusal::ComesBefore {
             container: name(waiting),
         });
@@ -101,11 +102,4 @@ pub(super) fn restore(pod: &Value, request: &Request) -> Result<Injection, Refus
         patch: Patch(vec![PatchOperation::Move(back)]),
         warnings: Vec::new(),
     })
-}
-
-/// Whether we made it wait for the files.
-fn has_variables(container: &Value) -> bool {
-    let list = |field: &str| container[field].as_array().into_iter().flatten();
-    list("volumeMounts").any(|mount| mount["name"] == wire::ENV_VOLUME)
-        || list("env").any(|variable| variable["valueFrom"]["fileKeyRef"]["volumeName"] == wire::ENV_VOLUME)
 }

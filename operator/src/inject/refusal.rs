@@ -107,6 +107,18 @@ pub enum Refusal {
         /// The volume.
         name: &'static str,
     },
+    /// A container would have kubelet read the injected files for it.
+    #[error(
+        "container {container} has a variable by fileKeyRef from {name}, a volume that Splitvault adds: remove that; which \
+         containers have the variables, and under which names, is for annotations splitvault.dev/containers and \
+         splitvault.dev/variables to say"
+    )]
+    VolumeRead {
+        /// The container.
+        container: String,
+        /// The volume.
+        name: &'static str,
+    },
     /// The annotation `path` ends with a name that the sidecar needs itself.
     #[error(
         "annotation splitvault.dev/path: a file cannot be named {name} there, as Splitvault needs the name or makes it \
@@ -188,6 +200,7 @@ impl Refusal {
             Self::MountBelow { .. } => "MountBelow",
             Self::HidesImage { .. } => "HidesImage",
             Self::VolumeMounted { .. } => "VolumeMounted",
+            Self::VolumeRead { .. } => "VolumeRead",
             Self::FileTaken { .. } => "FileTaken",
             Self::ProcessesNotShared => "ProcessesNotShared",
             Self::ProcessesOfNode => "ProcessesOfNode",
@@ -213,6 +226,7 @@ impl Refusal {
             | Self::MountBelow { .. }
             | Self::HidesImage { .. }
             | Self::VolumeMounted { .. }
+            | Self::VolumeRead { .. }
             | Self::FileTaken { .. }
             | Self::ProcessesNotShared
             | Self::ProcessesOfNode

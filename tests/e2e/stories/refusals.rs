@@ -6,7 +6,7 @@ use splitvault_tests::{Namespace, eventually};
 /// What is done to a good pod, and what the refusal has to say.
 type Row = (&'static str, fn(&mut Value), &'static [&'static str]);
 
-const ROWS: [Row; 25] = [
+const ROWS: [Row; 26] = [
     (
         "hidden names and no command",
         |pod| {
@@ -139,6 +139,14 @@ const ROWS: [Row; 25] = [
                 json!([{"name": "splitvault-token", "mountPath": "/token"}]);
         },
         &["app", "splitvault-token", "splitvault.dev/containers"],
+    ),
+    (
+        "a container for which kubelet would read our volume",
+        |pod| {
+            pod["spec"]["containers"][0]["env"] = json!([{"name": "X", "valueFrom": {"fileKeyRef":
+                {"volumeName": "splitvault-env", "path": "kubelet.env", "key": "GREETING"}}}]);
+        },
+        &["app", "splitvault-env", "fileKeyRef", "splitvault.dev/containers"],
     ),
     (
         "a variable of ours",

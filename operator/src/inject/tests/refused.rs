@@ -224,6 +224,36 @@ fn a_container_that_would_see_our_volumes_unasked_is_refused() {
     }
 }
 
+/// Kubelet needs no mount to set a variable from a file of a volume.
+#[test]
+fn a_container_for_which_kubelet_would_read_our_volumes_is_refused() {
+    for volume in ["splitvault-env", "splitvault-bin", "splitvault-token"] {
+        let reference = json!({"volumeName": volume, "path": "kubelet.env", "key": "K"});
+        let env = json!([{"name": "A", "value": "a"}, {"name": "X", "valueFrom": {"fileKeyRef": reference}}]);
+        let spy = json!({"name": "spy", "image": "i", "command": ["cat"], "env": env});
+        let expected = Refusal::VolumeRead {
+            container: "spy".to_owned(),
+            name: volume,
+        };
+        let beside = annotated(pod(json!([app(), spy])), "containers", "app");
+        let mut before = annotated(pod(json!([app()])), "containers", "app");
+        before["spec"]["initContainers"] = json!([spy]);
+        for pod in [beside, before, pod(json!([spy]))] {
+            for names in [Names::Hidden, exposed(&["K"])] {
+                let refusal = refused(&pod, &names);
+                assert_eq!(refusal, expected);
+                for part in ["spy", "fileKeyRef", volume, "remove", "splitvault.dev/containers"] {
+                    assert!(refusal.to_string().contains(part), "{refusal}");
+                }
+            }
+        }
+    }
+    let mut own = app();
+    own["env"] =
+        json!([{"name": "X", "valueFrom": {"fileKeyRef": {"volumeName": "mine", "path": "a", "key": "K"}}}]);
+    admitted(&pod(json!([own])), &Names::Hidden);
+}
+
 #[test]
 fn other_operating_systems_are_refused() {
     let mut pod = pod(json!([app()]));
