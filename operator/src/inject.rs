@@ -19,6 +19,7 @@ mod reaction;
 mod refusal;
 mod select;
 mod sidecar;
+mod undone;
 mod variables;
 mod volumes;
 
@@ -155,12 +156,17 @@ pub fn is_injected(pod: &Value) -> bool {
     marked && containers.is_some_and(|all| all.iter().any(|container| container["name"] == CONTAINER))
 }
 
-/// Plans what is to be done to a pod that is injected already, when another webhook has changed it since.
+/// Plans what is to be done to a pod that is injected already, when another webhook has changed it since, and says what that
+/// one has undone.
 ///
 /// # Errors
 /// [`Refusal::ComesBefore`] when ours cannot go where the pod asks for it any more.
 pub fn restore_order(pod: &Value, request: &Request) -> Result<Injection, Refusal> {
-    order::restore(pod, request)
+    let restored = order::restore(pod, request)?;
+    Ok(Injection {
+        warnings: undone::warnings(pod, request),
+        ..restored
+    })
 }
 
 /// Plans the injection of `pod`, which asks for `objects` by `request`, both in the same order.

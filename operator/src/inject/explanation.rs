@@ -1,6 +1,8 @@
 //! What the annotation `splitvault.dev/injected-as` says: how the variables reach each container, and why that way.
 //! No name of a variable.
 
+use std::collections::BTreeMap;
+
 use super::NoCommand;
 use super::containers::{Choice, Skipped, Target, Way};
 
@@ -41,6 +43,30 @@ fn way(target: &Target<'_>, obstacle: Option<&NoCommand>) -> String {
             }
         }
     }
+}
+
+/// What is told of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    Way(Way),
+    /// That it has no variables.
+    Nothing,
+}
+
+/// Reads what [`of`] wrote. What is anything else is passed over.
+pub(super) fn read(text: &str) -> BTreeMap<&str, Told> {
+    let all = text.split(", ").filter_map(|one| {
+        let (name, rest) = one.split_once('=')?;
+        let told = match rest.split_once(' ')?.0 {
+            "kubelet" => Told::Way(Way::Kubelet),
+            "exec" => Told::Way(Way::Exec),
+            "file" => Told::Way(Way::File),
+            "none" => Told::Nothing,
+            _ => return None,
+        };
+        Some((name, told))
+    });
+    all.collect()
 }
 
 /// Why not by kubelet.

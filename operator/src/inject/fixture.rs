@@ -6,7 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use splitvault_api::Request;
 
-use super::{InjectConfig, Injectable, Injection, Names, Programs, Refusal, Surroundings, Unknown, inject};
+use super::{
+    InjectConfig, Injectable, Injection, Names, Programs, Refusal, Surroundings, Unknown, inject,
+    is_injected, undone,
+};
 
 pub(super) fn config() -> InjectConfig {
     InjectConfig {
@@ -84,7 +87,12 @@ pub(super) fn plan_with(
         restart_in_place: environment_files,
         programs,
     };
-    inject(pod, &request, &objects, &around)
+    let planned = inject(pod, &request, &objects, &around)?;
+    if !is_injected(pod) {
+        let undone = undone::warnings(&patched(pod, &planned), &request);
+        assert_eq!(undone, Vec::<String>::new(), "of a pod as we left it");
+    }
+    Ok(planned)
 }
 
 /// The pod as it is admitted.

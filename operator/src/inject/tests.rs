@@ -11,4 +11,5 @@ mod refused;
 mod selection;
 mod sidecar;
 mod surroundings;
+mod undone;
 mod ways;

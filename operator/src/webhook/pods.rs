@@ -113,7 +113,10 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
 
 fn answer(planned: Result<Injection, Refusal>) -> Answer {
     match planned {
-        Ok(injection) if injection.patch.0.is_empty() => Answer::Allowed,
+        Ok(Injection { patch, warnings }) if patch.0.is_empty() => match warnings.is_empty() {
+            true => Answer::Allowed,
+            false => Answer::Warned(warnings),
+        },
         Ok(Injection { patch, warnings }) => Answer::Patched { patch, warnings },
         Err(refusal) => refused(&refusal.to_string(), refusal.is_passing(), refusal.kind()),
     }

@@ -54,6 +54,8 @@ impl Review {
 pub(super) enum Answer {
     /// As it is.
     Allowed,
+    /// As it is, and there is something to say.
+    Warned(Vec<String>),
     /// With these changes.
     Patched { patch: Patch, warnings: Vec<String> },
     /// With who asks written into it.
@@ -87,7 +89,7 @@ impl Answer {
     /// For metrics.
     pub(super) const fn outcome(&self) -> &'static str {
         match self {
-            Self::Allowed => "allowed",
+            Self::Allowed | Self::Warned(_) => "allowed",
             Self::Patched { .. } => "injected",
             Self::Stamped(_) => "stamped",
             Self::Refused { .. } => "refused",
@@ -100,6 +102,7 @@ impl Answer {
         match self {
             Self::Allowed => {}
             Self::Stamped(patch) => put(&mut response, patch),
+            Self::Warned(warnings) => response["warnings"] = json!(warnings),
             Self::Patched { patch, warnings } => {
                 put(&mut response, patch);
                 if !warnings.is_empty() {

@@ -83,6 +83,22 @@ async fn a_pod_that_another_webhook_put_something_first_in_gets_ours_first_again
 }
 
 #[tokio::test]
+async fn what_another_webhook_undid_is_told_and_left_as_it_is() {
+    let cluster = Cluster::new(vec![web(false)]);
+    let mut once = patched(&pod(true), &cluster.admit(&pod(true)).await);
+    once["spec"]["containers"][0]["command"] = json!(["app"]);
+    let mut response = cluster.admit(&once).await;
+    let warnings = response["warnings"].take();
+    assert_eq!(
+        response,
+        json!({"uid": "review-1", "allowed": true, "warnings": null})
+    );
+    assert_eq!(warnings.as_array().unwrap().len(), 1);
+    let warning = warnings[0].as_str().unwrap();
+    assert!(warning.contains("container app starts without"), "{warning}");
+}
+
+#[tokio::test]
 async fn only_the_making_of_a_pod_is_an_occasion() {
     let cluster = Cluster::new(vec![web(false)]);
     for operation in ["UPDATE", "DELETE", "CONNECT"] {
