@@ -41,7 +41,7 @@ pub enum ParseErrorKind {
     )]
     InvalidName,
     /// The name has `.` or `-`, and nobody said that such names are wanted.
-    #[error("a name with `.` or `-`, which needs to be allowed explicitly")]
+    #[error("a name with `.` or `-`: use letters, digits and `_`")]
     DottedName,
     /// A quote that is never closed.
     #[error("this quote is never closed")]
