@@ -274,8 +274,7 @@ fn pick(text: &str, shown: &str, vault_secrets: &[String]) -> Result<Pick, Refus
         return Err(grammar());
     }
     if target.is_some_and(|target| target.starts_with(RESERVED)) {
-        let why = format!("names that begin with {RESERVED} are Splitvault's own");
-        return Err(refuse(annotation, format!("{shown}: {why}")));
+        return Err(reserved(annotation, shown));
     }
     Ok(Pick {
         target: target.map(str::to_owned),
@@ -294,11 +293,11 @@ fn prefixes(text: &str, vault_secrets: &[String]) -> Result<Prefix, Refusal> {
     if let [one] = &*items
         && !one.contains('=')
     {
-        let sound = is_identifier(one, PREFIX);
-        return if sound {
-            Ok(Prefix::All(one.clone()))
-        } else {
-            Err(grammar(&item(0, one)))
+        let shown = &item(0, one);
+        return match &**one {
+            prefix if !is_identifier(prefix, PREFIX) => Err(grammar(shown)),
+            prefix if prefix.starts_with(RESERVED) => Err(reserved(annotation, shown)),
+            prefix => Ok(Prefix::All(prefix.to_owned())),
         };
     }
     let mut each = BTreeMap::new();
@@ -309,6 +308,9 @@ fn prefixes(text: &str, vault_secrets: &[String]) -> Result<Prefix, Refusal> {
         if !is_identifier(prefix, PREFIX) {
             return Err(grammar(shown));
         }
+        if prefix.starts_with(RESERVED) {
+            return Err(reserved(annotation, shown));
+        }
         asked_for(annotation, of, shown, vault_secrets)?;
         if each.insert(of.to_owned(), prefix.to_owned()).is_some() {
             let problem = format!("{shown} is for a VaultSecret that has one before");
@@ -316,6 +318,12 @@ fn prefixes(text: &str, vault_secrets: &[String]) -> Result<Prefix, Refusal> {
         }
     }
     Ok(Prefix::Each(each))
+}
+
+/// No process would get such a variable.
+fn reserved(annotation: &str, shown: &str) -> Refusal {
+    let problem = format!("{shown}: names that begin with {RESERVED} are Splitvault's own");
+    refuse(annotation, problem)
 }
 
 fn asked_for(annotation: &str, name: &str, shown: &str, vault_secrets: &[String]) -> Result<(), Refusal> {

@@ -228,6 +228,15 @@ fn a_name_that_is_splitvaults_own_cannot_be_given() {
         );
     }
     assert!(parse("web", &[("variables", "SPLITVAULT=TOKEN")]).is_ok());
+    for prefix in ["SPLITVAULT_", "SPLITVAULT_WEB_", "web=SPLITVAULT_"] {
+        let refusal = parse("web", &[("prefix", prefix)]).unwrap_err();
+        assert!(
+            refusal.problem.contains("Splitvault's own"),
+            "{}",
+            refusal.problem
+        );
+    }
+    assert!(parse("web", &[("prefix", "SPLIT_")]).is_ok());
 }
 
 #[test]
