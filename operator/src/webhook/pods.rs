@@ -7,7 +7,7 @@ use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, PatchOperation, RemoveOperation};
 use serde::Deserialize;
 use serde_json::Value;
-use splitvault_api::{Asker, Request, annotations};
+use splitvault_api::{Asker, Request, annotations, located};
 use tokio::time::Instant;
 
 use super::review::{Answer, Review, Why};
@@ -48,6 +48,9 @@ pub(super) async fn admit(webhook: &Webhook, review: &Review) -> Answer {
     else {
         return refused("a pod is in a namespace", false, "NoNamespace");
     };
+    if let Some(answer) = refuse_own(namespace, &asked) {
+        return answer;
+    }
     match plan(webhook, namespace, pod, &asked).await {
         Ok(answer) => answer,
         Err(Late) => refused(
@@ -56,6 +59,23 @@ pub(super) async fn admit(webhook: &Webhook, review: &Review) -> Answer {
             "NoApiServer",
         ),
     }
+}
+
+/// A VaultSecret of the pod's own namespace has one name: under two of them a change of it would not find all of its pods.
+fn refuse_own(namespace: &str, asked: &Request) -> Option<Answer> {
+    let own = |name: &String| {
+        Some(name.split_once('/')?.1.to_owned()).filter(|_| located(namespace, name).0 == namespace)
+    };
+    let (at, name) = asked
+        .vault_secrets
+        .iter()
+        .enumerate()
+        .find_map(|(at, name)| Some((at + 1, own(name)?)))?;
+    let annotation = annotations::INJECT;
+    let message = format!(
+        "annotation {annotation}: item {at} is in the pod's own namespace: write {name} without the namespace"
+    );
+    Some(refused(&message, false, "OwnNamespace"))
 }
 
 /// Of the ten seconds that the API server waits; what is not known then is refused with a sentence instead of a silence.

@@ -405,3 +405,16 @@ async fn a_pod_is_stamped_with_the_content_that_there_was_and_not_with_anybody_e
         None
     );
 }
+
+#[tokio::test]
+async fn a_vaultsecret_of_the_pods_own_namespace_is_named_without_it() {
+    let mut pod = pod(true);
+    pod["metadata"]["annotations"]["splitvault.dev/inject"] = json!("db,shop/web");
+    let cluster = Cluster::new(vec![web(false)]);
+    let (code, message) = refusal(&cluster.admit(&pod).await);
+    assert!(
+        code == 403 && message.contains("item 2 is in the pod's own namespace: write web"),
+        "{message}"
+    );
+    assert!(cluster.asked().is_empty());
+}
