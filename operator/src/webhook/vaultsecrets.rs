@@ -1,6 +1,7 @@
 //! VaultSecrets that cannot be processed are refused, by the conversion that the controller uses.
 
 use serde::Deserialize;
+use serde_json::Value;
 use splitvault_api::{Desired, VaultSecretSpec};
 
 use super::review::{Answer, Review};
@@ -20,9 +21,47 @@ pub(super) fn admit(review: &Review) -> Answer {
             "the spec does not have the shape of a VaultSecret: see `kubectl explain vaultsecret.spec`",
         ),
         Ok(spec) => match Desired::try_from(&spec) {
-            Ok(_) => Answer::Allowed,
+            Ok(_) => match taken_away(&request.old_object["spec"], &request.object["spec"]) {
+                warnings if warnings.is_empty() => Answer::Allowed,
+                warnings => Answer::Warned(warnings),
+            },
             Err(error) => refused(&error.to_string()),
         },
+    }
+}
+
+/// What an update takes away that somebody may miss. `splitvault seal` writes a whole manifest, so that one which replaces
+/// another has only what was asked for this time.
+fn taken_away(old: &Value, new: &Value) -> Vec<String> {
+    let gone = |field: &str| is_set(&old[field]) && !is_set(&new[field]);
+    let told = [
+        ("access", "every pod of this namespace may have it now"),
+        (
+            "exposeNames",
+            "new pods whose containers have no command are refused now",
+        ),
+        ("onChange", "a change restarts no workload any more"),
+        ("output", "its Kubernetes Secret is removed"),
+    ];
+    let told = told.into_iter().filter(|(field, _)| gone(field));
+    told.map(|(field, meaning)| {
+        format!(
+            "spec.{field} is gone: {meaning}. If that is not meant: `splitvault seal` writes the whole manifest, give it all \
+             options again and add what has none"
+        )
+    })
+    .collect()
+}
+
+/// Whether a field says anything: no default, and nothing empty.
+fn is_set(field: &Value) -> bool {
+    match field {
+        Value::Null => false,
+        Value::Bool(on) => *on,
+        Value::String(text) => text != "None",
+        Value::Object(fields) => fields.values().any(is_set),
+        Value::Array(items) => !items.is_empty(),
+        Value::Number(_) => true,
     }
 }
 

@@ -86,3 +86,44 @@ async fn a_write_that_leaves_the_spec_alone_always_passes() {
         .await;
     assert_eq!(response["allowed"], true);
 }
+
+#[tokio::test]
+async fn an_update_that_takes_away_what_somebody_may_miss_is_warned_of() {
+    let generate = json!([{"name": "A"}]);
+    let full = json!({
+        "generate": generate, "access": {"serviceAccounts": ["web"]}, "exposeNames": true, "onChange": "Restart",
+        "output": {"secretName": "web-env"},
+    });
+    let without = |fields: &[&str]| {
+        let mut spec = full.clone();
+        fields.iter().for_each(|field| spec[*field] = Value::Null);
+        spec
+    };
+    let warned = async |new: Value, old: Value| {
+        let response = answer("UPDATE", new, old).await;
+        assert_eq!(response["allowed"], true, "{response}");
+        let warnings = response["warnings"].as_array().cloned().unwrap_or_default();
+        let warnings = warnings.iter().map(|one| one.as_str().unwrap().to_owned());
+        let warnings: Vec<_> = warnings.collect();
+        assert!(warnings.iter().all(|one| one.len() <= 256), "{warnings:?}");
+        warnings
+    };
+    let all = ["access", "exposeNames", "onChange", "output"];
+    for field in all {
+        let warnings = warned(without(&[field]), full.clone()).await;
+        assert!(
+            warnings.len() == 1 && warnings[0].contains(&format!("spec.{field} is gone")),
+            "{warnings:?}"
+        );
+    }
+    assert_eq!(warned(json!({"generate": generate}), full.clone()).await.len(), 4);
+    // What never was there, or says nothing, is not missed; and what is added is not either.
+    let nothing = json!({
+        "generate": [{"name": "B"}], "access": {"serviceAccounts": []}, "exposeNames": false, "onChange": "None",
+    });
+    assert_eq!(
+        warned(json!({"generate": generate}), nothing.clone()).await,
+        [] as [String; 0]
+    );
+    assert_eq!(warned(full.clone(), nothing).await, [] as [String; 0]);
+}
