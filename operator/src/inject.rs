@@ -16,6 +16,7 @@ mod mounts;
 mod order;
 mod program;
 mod reaction;
+mod references;
 mod refusal;
 mod select;
 mod sidecar;
@@ -196,6 +197,7 @@ pub fn inject(
     let identity = Identity::of(&spec, request, &targets, &mut warnings);
     variables::warn_about(&spec, &targets, objects, &mut warnings);
     hooks::warn_about(&targets, request, &mut warnings);
+    references::warn_about(&targets, &mut warnings);
     reaction::warn_about(&spec, request, &targets, identity, &mut warnings);
     health::warn_about(&spec, request, &mut warnings);
     order::warn_about(&spec, request, &mut warnings);

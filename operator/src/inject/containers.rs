@@ -1,6 +1,6 @@
 //! Which containers get the variables, and in which way.
 
-use k8s_openapi::api::core::v1::{Container, PodSpec};
+use k8s_openapi::api::core::v1::{Container, NodeSelectorTerm, PodSpec};
 use splitvault_api::{Mode, Request, shown};
 
 use super::edits::Step;
@@ -131,7 +131,8 @@ fn refuse(spec: &PodSpec, request: &Request) -> Result<(), Refusal> {
         .node_selector
         .as_ref()
         .and_then(|labels| labels.get(OS_LABEL));
-    if spec.os.as_ref().is_some_and(|os| os.name != "linux") || selected.is_some_and(|os| os != "linux") {
+    let named = spec.os.as_ref().map(|os| &os.name);
+    if named.into_iter().chain(selected).any(|os| os != "linux") || needs_another(spec) {
         return Err(Refusal::NotLinux);
     }
     if spec.containers.is_empty() {
@@ -265,4 +266,23 @@ impl<'a> Ways<'a> {
             (Mode::Env, Some(why)) => Err(why.clone()),
         }
     }
+}
+
+/// Whether the pod's required affinity leaves it no node but those of another system: each term, of which one is enough,
+/// asks for one.
+fn needs_another(spec: &PodSpec) -> bool {
+    let node = spec
+        .affinity
+        .as_ref()
+        .and_then(|affinity| affinity.node_affinity.as_ref());
+    let required = node.and_then(|node| node.required_during_scheduling_ignored_during_execution.as_ref());
+    let another = |term: &NodeSelectorTerm| {
+        term.match_expressions.iter().flatten().any(|asked| {
+            let linux = asked.values.iter().flatten().any(|os| os == "linux");
+            asked.key == OS_LABEL && (asked.operator == "In" && !linux || asked.operator == "NotIn" && linux)
+        })
+    };
+    required.is_some_and(|required| {
+        !required.node_selector_terms.is_empty() && required.node_selector_terms.iter().all(another)
+    })
 }

@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::core::v1::PodSpec;
 use serde_json::{Value, json};
-use splitvault_api::{Reaction, Request};
+use splitvault_api::{Mode, Reaction, Request};
 use splitvault_wire::pod as wire;
 
 use super::containers::Target;
@@ -32,6 +32,14 @@ pub(super) fn warn_about(
     identity: Identity,
     warnings: &mut Vec<String>,
 ) {
+    let reload = matches!(request.on_change, Reaction::Signal { .. } | Reaction::Http { .. });
+    if reload && request.mode == Mode::Env {
+        warnings.push(
+            "annotation splitvault.dev/on-change: in mode env a process keeps the variables that it began with, unless this \
+             ends it: take splitvault.dev/mode: file, or on-change: RestartContainers"
+                .to_owned(),
+        );
+    }
     if matches!(request.on_change, Reaction::Signal { .. }) && !identity.is_of_all(spec, targets) {
         warnings.push(
             "annotation splitvault.dev/on-change: a signal reaches processes of the sidecar's own UID only, and the \

@@ -12,7 +12,7 @@ pub enum Refusal {
     Malformed,
     /// A pod for another operating system.
     #[error(
-        "splitvault.dev/inject works on Linux only: the pod's spec.os.name, or its nodeSelector for kubernetes.io/os, is another"
+        "splitvault.dev/inject works on Linux only: the pod's spec.os.name, or its nodeSelector or required nodeAffinity for kubernetes.io/os, is another"
     )]
     NotLinux,
     /// An annotation names a container that is not there.

@@ -146,3 +146,15 @@ fn a_restart_in_place_needs_kubelets_that_can() {
         assert!(sentence.contains(advice), "{sentence}");
     }
 }
+
+#[test]
+fn a_reload_that_can_bring_nothing_new_is_warned_of() {
+    let http = [("on-change", "HTTP"), ("on-change-url", "http://127.0.0.1/")];
+    let said = |pod: &Value| {
+        let warnings = plan(pod, &Names::Hidden, true).unwrap().warnings;
+        warnings.iter().any(|warning| warning.contains("mode: file"))
+    };
+    assert!(said(&with(&http)) && said(&shared(with(&SIGNAL))));
+    assert!(!said(&annotated(with(&http), "mode", "file")));
+    assert!(!said(&with(&[("on-change", "RestartContainers")])) && !said(&with(&[])));
+}

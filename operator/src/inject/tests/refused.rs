@@ -268,6 +268,37 @@ fn other_operating_systems_are_refused() {
 }
 
 #[test]
+fn a_required_affinity_to_another_system_is_refused_and_one_that_leaves_linux_is_not() {
+    let with = |terms: Value| {
+        let mut pod = pod(json!([app()]));
+        let required =
+            json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}});
+        pod["spec"]["affinity"] = json!({"nodeAffinity": required});
+        pod
+    };
+    let term = |operator: &str, values: &[&str]| {
+        json!({"matchExpressions": [
+            {"key": "zone", "operator": "Exists"},
+            {"key": "kubernetes.io/os", "operator": operator, "values": values},
+        ]})
+    };
+    let windows = || term("In", &["windows"]);
+    for terms in [json!([windows()]), json!([term("NotIn", &["linux"]), windows()])] {
+        assert_eq!(refused(&with(terms), &Names::Hidden), Refusal::NotLinux);
+    }
+    let elsewhere = json!({"matchExpressions": [{"key": "zone", "operator": "In", "values": ["windows"]}]});
+    for terms in [
+        json!([]),
+        json!([{}]),
+        json!([term("In", &["windows", "linux"])]),
+        json!([term("NotIn", &["windows"])]),
+        json!([windows(), elsewhere]),
+    ] {
+        admitted(&with(terms), &Names::Hidden);
+    }
+}
+
+#[test]
 fn what_is_no_pod_is_refused_and_not_quoted() {
     let specs = [
         Value::Null,

@@ -103,7 +103,14 @@ fn what_the_pod_sets_itself_wins_and_can_refer_to_what_is_injected() {
         env,
         json!([{"name": "SPLITVAULT_KEEP", "value": "A,URL"}, gate(), own[0], own[1]])
     );
-    assert_eq!(injection.warnings.len(), 1);
+    let refers = |warning: &&String| warning.contains("$(B) stays as it is written");
+    assert_eq!(
+        (
+            injection.warnings.len(),
+            injection.warnings.iter().filter(refers).count()
+        ),
+        (2, 1)
+    );
 }
 
 #[test]
@@ -226,4 +233,31 @@ fn a_value_that_kubelet_cannot_hold_goes_by_the_command() {
         !refusal.is_passing() && refusal.to_string().contains("QUOTED"),
         "{refusal}"
     );
+}
+
+#[test]
+fn a_reference_that_kubelet_cannot_put_in_is_warned_of_where_the_variables_come_by_exec() {
+    let container = json!({
+        "name": "app", "image": "i", "command": ["/bin/app", "$(OWN) $(date) $(WEB_SERVICE_HOST)"], "args": ["--x=$(TOKEN)"],
+        "env": [{"name": "OWN", "value": "pre-$(GREETING)"}],
+    });
+    let said = |container: &Value, names: &Names| {
+        let warnings = plan(&pod(json!([container])), names, true).unwrap().warnings;
+        warnings
+            .into_iter()
+            .find(|warning| warning.contains("stays as it is written"))
+    };
+    let warning = said(&container, &Names::Hidden).unwrap();
+    assert!(
+        warning.contains("container app: $(GREETING), $(TOKEN) stays") && warning.len() <= 256,
+        "{warning}"
+    );
+    assert_eq!(
+        said(&container, &exposed(&["TOKEN"])),
+        None,
+        "kubelet knows those"
+    );
+    let mut from_elsewhere = container;
+    from_elsewhere["envFrom"] = json!([{"configMapRef": {"name": "more"}}]);
+    assert_eq!(said(&from_elsewhere, &Names::Hidden), None, "it may be there");
 }
