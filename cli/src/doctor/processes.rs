@@ -4,7 +4,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 use splitvault_api::Request;
 
-use super::containers::{Way, way};
+use super::containers::{Way, status, way};
 use super::diagnose::text;
 use super::{SIDECAR, log};
 
@@ -21,25 +21,17 @@ pub(super) struct Process<'a> {
 
 /// Those of native sidecars included.
 pub(super) fn running<'a>(pod: &'a Value, request: &Request) -> Vec<Process<'a>> {
-    let kinds = [
-        ("initContainers", "initContainerStatuses"),
-        ("containers", "containerStatuses"),
-    ];
-    let containers = kinds.into_iter().flat_map(|(spec, status)| {
-        let containers = pod["spec"][spec].as_array().into_iter().flatten();
-        containers.map(move |container| (container, &pod["status"][status]))
-    });
-    containers
-        .filter(|(container, _)| container["name"] != SIDECAR)
-        .filter_map(|(container, statuses)| process(container, statuses, request))
+    let list = |field: &str| pod["spec"][field].as_array().into_iter().flatten();
+    list("initContainers")
+        .chain(list("containers"))
+        .filter(|container| container["name"] != SIDECAR)
+        .filter_map(|container| process(pod, container, request))
         .collect()
 }
 
-fn process<'a>(container: &'a Value, statuses: &Value, request: &Request) -> Option<Process<'a>> {
+fn process<'a>(pod: &Value, container: &'a Value, request: &Request) -> Option<Process<'a>> {
     let way = way(container, request)?;
-    let mut statuses = statuses.as_array()?.iter();
-    let status = statuses.find(|one| one["name"] == container["name"])?;
-    let running = status["state"]["running"].as_object()?;
+    let running = status(pod, container)?["state"]["running"].as_object()?;
     Some(Process {
         container: text(&container["name"]),
         since: running.get("startedAt").and_then(|at| log::time(at.as_str()?)),

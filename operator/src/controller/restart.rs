@@ -36,12 +36,15 @@ impl Context {
         // The first content rolls only what runs with that of an object that had this name before.
         let first = stored.revision == 1 && remembered.unwrap_or(0) == 0;
         let settled = if first { Some(0) } else { remembered.or(revision) };
-        if settled == revision {
+        let over = || {
             self.rolls.forget(&uid);
-            return Said {
+            Said {
                 revision,
                 remark: None,
-            };
+            }
+        };
+        if settled == revision {
+            return over();
         }
         let progress = self.rolls.want(Change {
             namespace: before.namespace().unwrap_or_default(),
@@ -52,13 +55,7 @@ impl Context {
             first,
         });
         let remark = match &progress {
-            Progress::Done => {
-                self.rolls.forget(&uid);
-                return Said {
-                    revision,
-                    remark: None,
-                };
-            }
+            Progress::Done => return over(),
             // As a rule there is nothing to restart.
             Progress::Pending if first => None,
             Progress::Forbidden => Some(Remark::RestartForbidden),

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::Container;
 
 use super::containers::{Target, Way};
+use super::variables::is_name;
 
 /// References in one warning; the API server cuts a warning after 256 bytes.
 const SHOWN: usize = 2;
@@ -55,11 +56,8 @@ fn unknown(container: &Container) -> BTreeSet<&str> {
 }
 
 fn references(text: &str) -> impl Iterator<Item = &str> {
-    let is_name = |name: &&str| {
-        let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-        name.len() <= 64
-            && name.bytes().all(is_part)
-            && name.starts_with(|first: char| !first.is_ascii_digit())
+    let in_capitals = |name: &&str| {
+        name.len() <= 64 && is_name(name) && !name.bytes().any(|byte| byte.is_ascii_lowercase())
     };
     let mut rest = text;
     let next = std::iter::from_fn(move || {
@@ -74,7 +72,7 @@ fn references(text: &str) -> impl Iterator<Item = &str> {
             }
         }
     });
-    next.filter(is_name)
+    next.filter(in_capitals)
 }
 
 /// As kubelet tells each container of Services.

@@ -147,7 +147,7 @@ fn is_usable(name: &str) -> bool {
 }
 
 /// `[A-Za-z_][A-Za-z0-9_]*`: what every shell and every kubelet takes.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     let first = bytes
         .next()

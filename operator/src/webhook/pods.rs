@@ -63,17 +63,13 @@ pub(super) async fn admit(webhook: &Webhook, review: &Review) -> Answer {
 
 /// A VaultSecret of the pod's own namespace has one name: under two of them a change of it would not find all of its pods.
 fn refuse_own(namespace: &str, asked: &Request) -> Option<Answer> {
-    let own = |name: &String| {
-        Some(name.split_once('/')?.1.to_owned()).filter(|_| located(namespace, name).0 == namespace)
-    };
-    let (at, name) = asked
-        .vault_secrets
-        .iter()
-        .enumerate()
-        .find_map(|(at, name)| Some((at + 1, own(name)?)))?;
-    let annotation = annotations::INJECT;
+    let is_own = |name: &String| name.contains('/') && located(namespace, name).0 == namespace;
+    let at = asked.vault_secrets.iter().position(is_own)?;
+    let (_, name) = located(namespace, asked.vault_secrets.get(at)?);
     let message = format!(
-        "annotation {annotation}: item {at} is in the pod's own namespace: write {name} without the namespace"
+        "annotation {}: item {} is in the pod's own namespace: write {name} without the namespace",
+        annotations::INJECT,
+        at + 1
     );
     Some(refused(&message, false, "OwnNamespace"))
 }
@@ -133,10 +129,7 @@ async fn plan(webhook: &Webhook, namespace: &str, pod: &Value, asked: &Request) 
 
 fn answer(planned: Result<Injection, Refusal>) -> Answer {
     match planned {
-        Ok(Injection { patch, warnings }) if patch.0.is_empty() => match warnings.is_empty() {
-            true => Answer::Allowed,
-            false => Answer::Warned(warnings),
-        },
+        Ok(Injection { patch, warnings }) if patch.0.is_empty() => Answer::allowed(warnings),
         Ok(Injection { patch, warnings }) => Answer::Patched { patch, warnings },
         Err(refusal) => refused(&refusal.to_string(), refusal.is_passing(), refusal.kind()),
     }

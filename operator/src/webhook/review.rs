@@ -86,6 +86,15 @@ impl From<&'static str> for Why {
 }
 
 impl Answer {
+    /// As it is, with what there is to say.
+    pub(super) fn allowed(warnings: Vec<String>) -> Self {
+        if warnings.is_empty() {
+            Self::Allowed
+        } else {
+            Self::Warned(warnings)
+        }
+    }
+
     /// For metrics.
     pub(super) const fn outcome(&self) -> &'static str {
         match self {

@@ -21,10 +21,7 @@ pub(super) fn admit(review: &Review) -> Answer {
             "the spec does not have the shape of a VaultSecret: see `kubectl explain vaultsecret.spec`",
         ),
         Ok(spec) => match Desired::try_from(&spec) {
-            Ok(_) => match taken_away(&request.old_object["spec"], &request.object["spec"]) {
-                warnings if warnings.is_empty() => Answer::Allowed,
-                warnings => Answer::Warned(warnings),
-            },
+            Ok(_) => Answer::allowed(taken_away(&request.old_object["spec"], &request.object["spec"])),
             Err(error) => refused(&error.to_string()),
         },
     }
