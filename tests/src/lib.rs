@@ -24,3 +24,12 @@ pub fn repository() -> &'static Path {
 
 /// The namespace that Splitvault is installed into.
 pub const SYSTEM: &str = "splitvault-system";
+
+/// The cluster IP of one of its Services, `None` in words for a headless one.
+///
+/// # Errors
+/// As kubectl has them.
+pub fn service_address(name: &str) -> anyhow::Result<String> {
+    let address = "--output=jsonpath={.spec.clusterIP}";
+    kubectl(&["--namespace", SYSTEM, "get", "service", name, address])
+}

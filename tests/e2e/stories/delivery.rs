@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use splitvault_tests::{Kind, Namespace, SYSTEM, Workload, eventually, kubectl, run};
+use splitvault_tests::{Kind, Namespace, SYSTEM, Workload, eventually, kubectl, run, service_address};
 
 /// A namespace with one VaultSecret and one pod that has it.
 fn scene(prefix: &str) -> (Namespace, Workload, String) {
@@ -48,14 +48,7 @@ fn ask(token: &str, secrets: &[&str]) -> Result<(u16, Value)> {
 }
 
 fn post(token: &str, body: &[u8]) -> Result<(u16, Value)> {
-    let address = kubectl(&[
-        "--namespace",
-        SYSTEM,
-        "get",
-        "service",
-        "splitvault-operator",
-        "--output=jsonpath={.spec.clusterIP}",
-    ])?;
+    let address = service_address("splitvault-operator")?;
     let host = format!("splitvault-operator.{SYSTEM}.svc");
     let resolve = format!("{host}:8443:{address}");
     let ca = kubectl(&[

@@ -3,22 +3,13 @@
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use splitvault_tests::{Kind, Namespace, SYSTEM, Workload, eventually, kubectl, kubectl_with};
+use splitvault_tests::{Kind, Namespace, Workload, eventually, kubectl_with, service_address};
 
 use crate::neighbours::Policy;
 
 /// Both, first among the init containers, in the second round only: as a webhook adds them that is called after ours.
 fn mesh(namespace: &Namespace) -> Policy {
-    let address = "--output=jsonpath={.spec.clusterIP}";
-    let operator = [
-        "--namespace",
-        SYSTEM,
-        "get",
-        "service",
-        "splitvault-operator",
-        address,
-    ];
-    let operator = kubectl(&operator).unwrap();
+    let operator = service_address("splitvault-operator").unwrap();
     let added = |name: &str, script: &str, more: &str| {
         format!(
             r#"JSONPatch{{op: "add", path: "/spec/initContainers/0", value: Object.spec.initContainers{{

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use splitvault_tests::{SYSTEM, kubectl, run};
+use splitvault_tests::{SYSTEM, kubectl, run, service_address};
 
 /// A directory with keys and certificates, gone after the test.
 struct Keys(PathBuf);
@@ -104,16 +104,8 @@ impl Keys {
 
     /// Whether the store speaks HTTP/2 with a client that connects like this.
     fn admits(&self, options: &[&str]) -> bool {
-        let address = kubectl(&[
-            "--namespace",
-            SYSTEM,
-            "get",
-            "service",
-            "splitvault-store",
-            "--output=jsonpath={.spec.clusterIP}",
-        ]);
         let target = format!("https://splitvault-store.{SYSTEM}.svc:7443/splitvault.values.v1.Values/List");
-        let mut address = address.unwrap();
+        let mut address = service_address("splitvault-store").unwrap();
         if address == "None" {
             let path = "--output=jsonpath={.status.podIP}";
             address = kubectl(&["--namespace", SYSTEM, "get", "pod", "splitvault-store-0", path]).unwrap();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use splitvault_tests::{Namespace, Output, SYSTEM, kubectl, run};
+use splitvault_tests::{Namespace, Output, run, service_address};
 
 const NAME: &str = "CANARY_NAME_5B1D";
 
@@ -28,9 +28,7 @@ fn review(namespace: &Namespace) -> Vec<u8> {
 
 /// Asks the webhook, showing a certificate or none.
 fn ask(review: &[u8], certificate: Option<(PathBuf, PathBuf)>) -> Output {
-    let service = ["--namespace", SYSTEM, "get", "service", "splitvault-operator"];
-    let address = "--output=jsonpath={.spec.clusterIP}";
-    let address = kubectl(&[&service[..], &[address]].concat()).unwrap();
+    let address = service_address("splitvault-operator").unwrap();
     let url = format!("https://{address}:443/mutate-pods");
     let mut arguments = [
         "--silent",
